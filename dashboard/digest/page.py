@@ -109,7 +109,7 @@ class Digest:
     def _unusual(self, number: WeekNumber) -> str:
         assert number.usual is not None
         is_more = number.value > number.usual.high
-        low, high = (self.shown(number.column, end) for end in (max(number.usual.low, 0), number.usual.high))
+        low, high = (self.shown(number.column, end) for end in number.usual.beside(float(number.value)))
         text = "{number}: {value}, above the usual {low} to {high}."
         if not is_more:
             text = "{number}: {value}, below the usual {low} to {high}."

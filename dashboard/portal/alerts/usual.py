@@ -21,6 +21,15 @@ class Usual(NamedTuple):
     low: float
     high: float
 
+    def beside(self, value: float) -> Usual:
+        """The band as people read it beside a value: few numbers can be below zero, so that it begins there at the earliest,
+        unless the value or all of the band is below.
+
+        >>> Usual(-5, 9).beside(12), Usual(-5, 9).beside(-8), Usual(-5, -2).beside(12)
+        (Usual(low=0.0, high=9), Usual(low=-5, high=9), Usual(low=-5, high=-2))
+        """
+        return self if min(value, self.high) < 0 else Usual(max(self.low, 0.0), self.high)
+
 
 def usual_of(earlier: Sequence[float], size: float) -> Usual | None:
     """The band around earlier values; None for fewer than three, of which nothing is usual.

@@ -38,11 +38,10 @@ class ShownFinding:
 def shown_finding(
     formats: Formats, metric: str, day: date, value: float, usual: Usual, until_hour: int | None = None
 ) -> ShownFinding:
-    """In the unit of the column. The band's ends are rounded as the values are; it does not reach below zero for one above."""
+    """In the unit of the column. The band's ends are rounded as the values are."""
     column = column_named(metric)
-    ends = (max(usual.low, 0.0) if value >= 0 else usual.low, usual.high)
     is_whole = column.unit not in ("money", "share", "number", "score")
-    shown, low, high = (formats.value(column, round(each) if is_whole else each) for each in (value, *ends))
+    shown, low, high = (formats.value(column, round(each) if is_whole else each) for each in (value, *usual.beside(value)))
     return ShownFinding(column, day, shown, low, high, value > usual.high, until_hour)
 
 

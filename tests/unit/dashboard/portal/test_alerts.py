@@ -24,8 +24,10 @@ from dashboard.portal.alerts.files import AlertFiles
 from dashboard.portal.alerts.findings import UnusualDay, days_of, finding_of, findings_of, open_day
 from dashboard.portal.alerts.rules import Alert, AlertRule, AlertRules, BadRule, rule_from
 from dashboard.portal.alerts.usual import Usual, usual_of
+from dashboard.portal.alerts.wording import shown_finding
 from dashboard.portal.app import make_app
 from dashboard.portal.database import PortalDatabase
+from dashboard.portal.formats import Formats
 from dashboard.portal.published_marts import MartsBuild
 from dashboard.portal.receivers import Receipt, Receivers, SomeNotDelivered
 from dashboard.portal.shop_marts import ShopMarts
@@ -179,6 +181,20 @@ def hourly(
         "fct_shop_hours": ["shop_id", "shop_date", "shop_hour", "orders", "gmv_minor", "visitors"],
     }
     return ShopMarts(database.cursor(), MartsBuild(file, database, columns, 1, MORNING, None), "s")
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (1000, -1000, -200, "10.00 CNY; usual on this weekday: -10.00 CNY to -2.00 CNY."),  # more goes back than is sold
+        (-8000, -1000, 5000, "-80.00 CNY; usual on this weekday: -10.00 CNY to 50.00 CNY."),
+        (9000, -1000, 5000, "90.00 CNY; usual on this weekday: 0.00 CNY to 50.00 CNY."),
+    ],
+)
+def test_a_band_is_named_from_its_lower_end_to_its_upper_one(value: float, low: float, high: float, text: str) -> None:
+    formats = Formats("en", "CNY", "Asia/Shanghai")
+    finding = shown_finding(formats, "net_gmv_minor", MONDAY, value, Usual(low, high))
+    assert finding.sentence(formats).endswith(text)
 
 
 def so_far_finding(marts: ShopMarts, rule: AlertRule) -> UnusualDay | None:
