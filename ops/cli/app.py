@@ -8,6 +8,7 @@ from typing import Annotated
 from urllib.request import getproxies
 
 import typer
+from rich.text import Text
 
 from jishi.paths import Paths
 from jishi.settings import get_settings
@@ -170,7 +171,7 @@ def status() -> None:
     for heading in ("part", "process", "health", "what it says", "address"):
         table.add_column(heading, overflow="fold")
     for health in healths:
-        word = "[green]healthy[/]" if health.is_healthy else "[red]not healthy[/]"
+        word = Text("healthy", "green") if health.is_healthy else Text("not healthy", "red")
         table.add_row(health.name, health.state.lower(), word, health.message, health.url)
     console.print(table)
     raise typer.Exit(0 if all(health.is_healthy for health in healths) else 1)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from jishi.text_tables import TextTable, text_console
 from ops.cli.handover import hand_over, run_part
@@ -182,7 +183,7 @@ def _proof_table(proof: ParityProof) -> TextTable:
         cells = []
         for of_engine in proof.engines.values():
             wrong = of_engine[name].different
-            cells.append(f"[red]{wrong} differ[/]" if wrong else f"{of_engine[name].rows} =")
+            cells.append(Text(f"{wrong} differ", "red") if wrong else f"{of_engine[name].rows} =")
         table.add_row(name, str(compared.rows), *cells)
     return table
 

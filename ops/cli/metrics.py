@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from jishi.settings import get_settings
-from jishi.text_tables import TextTable, text_console
+from jishi.text_tables import TextTable, print_rows, text_console
 from ops.cli.as_of import AsOf, version_as_of
 from ops.cli.sql import write_rows
 
@@ -94,17 +94,15 @@ def query(
 
 def _print_table(headings: list[str], rows: list[dict[str, Any]], money: list[str]) -> None:
     """Rows for people: amounts in the shop's currency with its digits, days without a clock."""
-    table = TextTable()
-    for heading in headings[:-2]:
-        table.add_column(heading, overflow="fold")
+    texts = []
     for row in rows:
         shown = {name: _shown(value) for name, value in row.items()}
         for name in money:
             if row[name] is not None:
                 amount = Decimal(str(row[name])).scaleb(-row["minor_digits"])
                 shown[name] = f"{amount:,.{row['minor_digits']}f} {row['currency']}"
-        table.add_row(*(shown[heading] for heading in headings[:-2]))
-    console.print(table, markup=False)
+        texts.append([shown[heading] for heading in headings[:-2]])
+    print_rows(console, headings[:-2], texts)
 
 
 def _shown(value: Any) -> str:

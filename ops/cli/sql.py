@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -134,16 +133,12 @@ def _check(connection: duckdb.DuckDBPyConnection, query: str) -> None:
 
 
 def _as_table(names: list[str], cursor: duckdb.DuckDBPyConnection) -> None:
-    from jishi.text_tables import TextTable, text_console
+    from jishi.text_tables import print_rows, text_console
 
-    table = TextTable()
-    for name in names:
-        table.add_column(name, overflow="fold")
     rows = cursor.fetchmany(MOST_SHOWN + 1)
-    for row in islice(rows, MOST_SHOWN):
-        table.add_row(*("" if value is None else str(value) for value in row))
+    texts = [["" if value is None else str(value) for value in row] for row in rows[:MOST_SHOWN]]
     console = text_console()
-    console.print(table, markup=False)
+    print_rows(console, names, texts)
     if len(rows) > MOST_SHOWN:
         console.print(f"the first {MOST_SHOWN} rows; --format csv or json prints all")
 

@@ -328,7 +328,7 @@ def test_a_dry_run_counts_sums_and_names_refusals(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_counts_what_the_file_is_about(capsys: pytest.CaptureFixture[str]) -> None:
-    item = {"event_id": "e", "shop_id": "s", "type": "item_changed", "occurred_at": "2026-01-01T00:00:00Z"}
+    item: dict[str, Any] = {"event_id": "e", "shop_id": "s", "type": "item_changed", "occurred_at": "2026-01-01T00:00:00Z"}
     item["properties"] = {"item_id": "i", "title": "Tee", "category": "t", "unit_price_minor": 1, "currency": "EUR"}
     clock = ImportClock(int(datetime(2026, 11, 30, tzinfo=UTC).timestamp() * 1000), 5000)
     preview(iter([json.dumps(item).encode()]), "s", "EUR", clock)
