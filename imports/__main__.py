@@ -1,4 +1,4 @@
-"""``python -m imports journey|events|orders|items|history``: bring events from elsewhere into bronze."""
+"""``jishi import`` (``python -m imports``): bring history, rates and spend from elsewhere into bronze."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from jishi.shops import Shop, Shops
 from jishi.text_tables import text_console
 
 EventFiles = Annotated[list[Path], typer.Argument(help="JSON-lines files of raw events, in the order of knowing")]
-Files = Annotated[list[Path], typer.Argument(help="CSV or Parquet files of one export")]
+Files = Annotated[list[Path], typer.Argument(help="CSV, Excel or Parquet files of one export")]
 ShopId = Annotated[str, typer.Option("--shop", help="shop id that they belong to")]
 MapFile = Annotated[Path | None, typer.Option("--map", help="what the columns mean (YAML), see docs/import.md")]
 Preset = Annotated[str | None, typer.Option(help=f"a known layout instead of --map: {', '.join(preset_names())}")]

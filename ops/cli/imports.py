@@ -24,7 +24,7 @@ WORK_UP = "--work-up"
 
 
 def import_(context: typer.Context) -> None:
-    """Bring data from elsewhere: journey, events, orders and items FILE…, history (--help lists the options).
+    """Bring data from elsewhere: journey, events, orders, items, rates and spend FILE…, history (--help lists the options).
 
     With --work-up it also publishes and works up what it imported, up to recommendations, and shows the sums by month.
     """

@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
+from imports.__main__ import app as imports_app
 from ops import jars
+from ops.cli.imports import import_
 
 
 @pytest.mark.parametrize("module", ["ops.lake_tables", "ops.jars", "ops.kafka", "ops.airflow_database"])
@@ -36,3 +38,9 @@ def test_jars_are_fetched_as_set_up_and_tests_ask(
     jars.main()
     assert asked == [has_object_store]
     assert "0 jars" in capsys.readouterr().out
+
+
+def test_the_help_of_import_names_all_that_it_takes() -> None:
+    names = [command.name or command.callback.__name__ for command in imports_app.registered_commands if command.callback]
+    assert {"orders", "rates", "spend"} <= set(names)
+    assert [name for name in names if name not in str(import_.__doc__)] == []
