@@ -157,7 +157,7 @@ DATASETS = {
             "customers", "Customers", "dim_customers",
             ("person_id", "segment", "layer", "orders", "kept_orders", "spent_minor",
              "first_paid_date",
-             "last_paid_date", "recency_days", "recency_score", "frequency_score", "monetary_score"),
+             "last_paid_date", "recency_days", "recency_score", "frequency_score", "monetary_score", "excluded_reason"),
             ("-spent_minor", "person_id"), "last_paid_date", ("person_id", "segment",
              "layer"),
             is_of_persons=True,

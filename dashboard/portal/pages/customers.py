@@ -26,6 +26,7 @@ _CHART = "Repurchase within 30 days, by day"
 _BUYERS = ("buyers", "repeat_orders", "repeat_order_share", "gmv_of_buyers", "aov_per_buyer")
 _BUYERS_DAYS = 30
 _CHOICES = ("date", "channel", "segment", "scheme", "month")
+_EXCLUDED = "excluded_reason"  # whoever has one is no customer by the shop's rules
 _MOST_SHOWN = 20
 _MOST_MONTHS = 12
 _SHOWN_DAYS = 90
@@ -35,7 +36,7 @@ def customers(visit: PageVisit) -> Response:
     """Repurchase up to the day of the address, by default the newest that is over; all customers, or those of a segment or a
     channel, of which repurchase is not known.
 
-    Persons are listed for members who may see them.
+    Customers are listed for members who may see persons.
     """
     asked = visit.date_of("date")
     segment, channel = visit.query.get("segment"), visit.query.get("channel")
@@ -49,8 +50,11 @@ def customers(visit: PageVisit) -> Response:
         row = _day(marts, asked) if asked else _newest_whole_day(marts) or newest
         day = asked or row["shop_date"]
         formats = visit.formats(marts)
-        shown = [column for column in dataset.shown_columns(marts, True) if column.name not in visit.other_language]
+        hidden = {*visit.other_language, _EXCLUDED}
+        shown = [column for column in dataset.shown_columns(marts, True) if column.name not in hidden]
         choice = RowChoice(None, None, {name: chosen[name] for name in ("segment", "channel") if name in chosen})
+        of_choice = choice.conditions(dataset)
+        of_choice += [Condition(_EXCLUDED, "is null", None)] if marts.has(dataset.mart, _EXCLUDED) else []
         history = days_between(marts, day - timedelta(days=_SHOWN_DAYS - 1), day, [_CURVE])
         visit.audit("saw", page="customers", **chosen | {"date": f"{day}"})
         cohorts = [] if channel else cohorts_of(marts, formats)
@@ -79,7 +83,7 @@ def customers(visit: PageVisit) -> Response:
             segment=segment,
             segment_name=formats.chosen(column_named("segment"), segment or ""),
             shown=shown if sees_persons else [],
-            customers=dataset.rows(marts, shown, choice.conditions(dataset), _MOST_SHOWN) if sees_persons else [],
+            customers=dataset.rows(marts, shown, of_choice, _MOST_SHOWN) if sees_persons else [],
             fresh=freshness(visit, marts, newest),
             formats=formats,
             dataset=dataset,

@@ -53,6 +53,12 @@ def movers(tmp_path_factory: pytest.TempPathFactory, semantic_manifest: dict[str
                             f"insert into {mart} select * replace ({values}) from {mart} where rowid = ?",
                             [*change.values(), row[0]],
                         )
+                if mart == "dim_customers":
+                    connection.execute(
+                        f"insert into {mart} select * replace ('u:clerk' as person_id, 'staff' as excluded_reason, "
+                        f"'{NOBODY}' as segment, 1000000 as spent_minor) from {mart} where rowid = ?",
+                        [row[0]],
+                    )
                 connection.execute(f"delete from {mart} where rowid = ?", [row[0]])
             case "fct_orders":
                 for person, channel in CHANNELS.items():
@@ -185,6 +191,15 @@ def test_a_channel_chooses_buyers_segments_and_customers_and_no_repurchase(mover
     nobody = client.get(f"/shops/{PLAIN}/customers", params={"channel": "it's"}).text
     assert tiles_of(nobody)["Buyers"][0] == "0 people"
     assert tiles_of(nobody)["Share of repeat orders"][0] == "– unknown"
+
+
+def test_who_is_no_customer_by_the_shops_rules_is_not_listed_as_one(movers: TwinShops) -> None:
+    client = movers.client()
+    text = client.get(f"/shops/{PLAIN}/customers").text
+    assert sorted(set(re.findall(r"\bu:\w+", text.partition("Customers by what they spent")[2]))) == [*SEGMENTS]
+    rows = client.get(f"/shops/{PLAIN}/rows/customers").text
+    [clerk] = [words_of(row) for row in re.findall(r"<tr>(.*?)</tr>", rows, re.S) if "u:clerk" in row]
+    assert "staff" in clerk
 
 
 def test_another_shops_customers_of_the_channel_are_not_among_them(movers: TwinShops) -> None:
