@@ -875,9 +875,13 @@ CHINESE = {
 }
 
 
+# Values of a field that are texts of a page, too, where English writes them otherwise.
+ENGLISH = {"read_only": "read only", "email": "E-mail", "wecom": "WeCom", "feishu": "Feishu", "slack": "Slack"}
+
+
 def translated(text: str, language: Language, **values: object) -> str:
     """The text in a language, with values for what stands in braces."""
-    return (CHINESE[text] if language == "zh" else text.replace("read_only", "read only")).format(**values)
+    return (CHINESE[text] if language == "zh" else ENGLISH.get(text, text)).format(**values)
 
 
 def preferred(accept_language: str) -> Language:

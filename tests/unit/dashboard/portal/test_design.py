@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from itertools import product
+from typing import get_args
 
 import pytest
 
+from dashboard.delivery.message import Kind
 from dashboard.portal import rule_drafts
 from dashboard.portal.app import PAGES
 from dashboard.portal.columns import COLUMNS
@@ -131,6 +133,8 @@ def test_a_switch_changes_the_language_and_comes_back(twins: TwinShops) -> None:
     assert preferred("de, en-GB;q=0.8, zh;q=0.5") == "en"
     assert preferred("fr") == "zh"
     assert translated("Rows {first} to {last}", "zh", first=1, last=2) == "第 1 至 2 行"
+    assert [translated(kind, "en") for kind in get_args(Kind)] == ["E-mail", "WeCom", "Feishu", "Slack"]
+    assert translated("read_only", "en") == "read only"
 
 
 def test_nothing_comes_from_elsewhere(twins: TwinShops) -> None:
