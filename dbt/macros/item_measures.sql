@@ -8,9 +8,9 @@
     cast(sum({{ of }}orders) as bigint) as orders,
     cast(sum({{ of }}orders_without_rate) as bigint) as orders_without_rate,
     {{ sum_minor(of ~ 'units') }} as units,
-    {{ sum_minor(of ~ 'revenue_minor') }} as revenue_minor,
-    {{ sum_minor(of ~ 'refunded_minor') }} as refunded_minor,
-    {{ sum_minor(of ~ 'net_revenue_minor') }} as net_revenue_minor,
+    {% for name in ['revenue_minor', 'refunded_minor', 'net_revenue_minor'] -%}
+    {{ sum_minor_of_orders(of ~ name, of ~ 'orders', of ~ 'orders - ' ~ of ~ 'orders_without_rate') }} as {{ name }},
+    {% endfor -%}
     cast(sum({{ of }}returned_orders) as bigint) as returned_orders,
     {{ sum_minor(of ~ 'returned_units') }} as returned_units
 {%- endmacro %}
@@ -23,8 +23,11 @@
     {% for name in ['orders', 'orders_without_rate', 'returned_orders'] -%}
     coalesce({{ rows }}.{{ name }}, 0) as {{ name }},
     {% endfor -%}
-    {% for name in ['units', 'revenue_minor', 'refunded_minor', 'net_revenue_minor', 'returned_units'] -%}
+    {% for name in ['units', 'returned_units'] -%}
     cast(coalesce({{ rows }}.{{ name }}, 0) as decimal(38, 0)) as {{ name }},
+    {% endfor -%}
+    {% for name in ['revenue_minor', 'refunded_minor', 'net_revenue_minor'] -%}
+    cast(case when {{ rows }}.orders > 0 then {{ rows }}.{{ name }} else 0 end as decimal(38, 0)) as {{ name }},
     {% endfor -%}
     {{ ratio(rows ~ '.paid_visits', rows ~ '.viewed_visits') }} as view_to_pay_rate,
     {{ ratio(rows ~ '.returned_orders', rows ~ '.orders') }} as return_rate

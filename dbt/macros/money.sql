@@ -4,6 +4,11 @@
     cast(coalesce(sum(cast({{ expression }} as decimal(38, 0))), 0) as decimal(38, 0))
 {% endmacro %}
 
+{#- A sum of the amounts of orders: unknown where there are orders and none of them has an amount. -#}
+{% macro sum_minor_of_orders(expression, orders, priced_orders) %}
+    case when coalesce(sum({{ orders }}), 0) = 0 or sum({{ priced_orders }}) > 0 then {{ sum_minor(expression) }} end
+{% endmacro %}
+
 {#- The same as a 64-bit integer for daily features, cut to the bounds that features have (jishi.features.declaration). -#}
 {% macro sum_of_feature(expression) %}
     cast(least(

@@ -13,6 +13,18 @@ item_days as (
 
 ),
 
+channel_days as (
+
+    select * from {{ ref('fct_channel_days') }}
+
+),
+
+recommendation_days as (
+
+    select * from {{ ref('fct_recommendation_days') }}
+
+),
+
 events as (
 
     select * from {{ ref('stg_lake__events') }}
@@ -51,4 +63,20 @@ select
     item_days.shop_date
 from item_days
 left join known_from on item_days.shop_id = known_from.shop_id
-where (item_days.views is null) <> coalesce(item_days.shop_date < known_from.traffic_from, true)
+where
+    (item_days.views is null) <> coalesce(item_days.shop_date < known_from.traffic_from, true)
+    or (item_days.revenue_minor is null) <> (item_days.orders > 0 and item_days.orders = item_days.orders_without_rate)
+union all
+select
+    shop_id,
+    shop_date
+from channel_days
+where (net_minor is null) <> (credited_orders > 0 and priced_orders = 0)
+union all
+select
+    shop_id,
+    shop_date
+from recommendation_days
+where
+    (click_net_revenue_minor is null) <> (click_orders > 0 and click_priced_orders = 0)
+    or (shown_net_revenue_minor is null) <> (shown_orders > 0 and shown_priced_orders = 0)

@@ -73,7 +73,7 @@ of_days as (
         sum(impressions) as impressions,
         sum(clicks) as clicks,
         sum(click_orders + shown_orders) as orders,
-        sum(click_net_revenue_minor + shown_net_revenue_minor) as net_revenue_minor
+        coalesce(sum(click_net_revenue_minor), 0) + coalesce(sum(shown_net_revenue_minor), 0) as net_revenue_minor
     from days
     group by shop_id
 

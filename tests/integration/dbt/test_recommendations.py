@@ -219,11 +219,16 @@ def test_days_and_lists_are_what_silver_says(built: Paths, silver: Any) -> None:
             for event in silver.of(tables.SILVER_EVENTS)
             if event["type"] == "item_added_to_cart" and event["shop_id"] == shop_id
         ]
+        priced: list[ItemAct] = []
         for row in mart_rows(lake, f"select * from fct_order_items where shop_id = '{shop_id}'"):
             order = orders[shop_id, row["order_id"]]
             acts.append(ItemAct(order["person_id"], order["paid_at"], "pay", row["item_id"], row["net_revenue_minor"] or 0))
+            priced.append(acts[-1]._replace(net=int(row["net_revenue_minor"] is not None)))
+        with_amount = brute_force(lists, clicks, priced)
         for key, (clicked, added, n_click, after_click, n_shown, after_showing) in brute_force(lists, clicks, acts).items():
+            *_, click_priced, _, shown_priced = with_amount[key]
             expected[shop_id, *kinds[key]].update(
+                click_priced_orders=click_priced, shown_priced_orders=shown_priced,
                 impressions=1, clicks=clicked, clicks_added=added, click_orders=n_click, shown_orders=n_shown,
                 click_net_revenue_minor=after_click, shown_net_revenue_minor=after_showing,
             )  # fmt: skip
@@ -234,7 +239,11 @@ def test_days_and_lists_are_what_silver_says(built: Paths, silver: Any) -> None:
     totals: Counter[str] = Counter()
     for row in days:
         facts = expected[tuple(row[name] for name in names)]
-        assert {name: row[name] for name in facts} == dict(facts)
+        shown: dict[str, int | None] = dict(facts)
+        for kind in ("click", "shown"):
+            if facts[f"{kind}_orders"] and not facts[f"{kind}_priced_orders"]:
+                shown[f"{kind}_net_revenue_minor"] = None
+        assert {name: row[name] for name in shown} == shown
         assert row["click_through_rate"] == facts["clicks"] / facts["impressions"]
         assert row["add_rate"] == (facts["clicks_added"] / facts["clicks"] if facts["clicks"] else None)
         totals.update(facts)
@@ -246,5 +255,5 @@ def test_days_and_lists_are_what_silver_says(built: Paths, silver: Any) -> None:
     for row in rows:
         mine = [d for d in days if (d["shop_id"], d["placement"]) == (row["shop"], row["recommendation__placement"])]
         assert row["recommendation_ctr"] == sum(d["clicks"] for d in mine) / sum(d["impressions"] for d in mine)
-        assert row["recommendation_click_revenue"] == sum(d["click_net_revenue_minor"] for d in mine)
+        assert row["recommendation_click_revenue"] == sum(d["click_net_revenue_minor"] or 0 for d in mine)
     assert len(rows) == 4

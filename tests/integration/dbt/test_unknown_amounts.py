@@ -69,6 +69,45 @@ def test_a_day_whose_orders_have_no_rate_sold_an_unknown_amount(project: Project
     assert {shop_id for shops in failing.values() for shop_id in shops} <= {"a"}
 
 
+# The buyer of the first order was shown the item an hour before, and the buyer of the third clicked on it.
+SHOWN = """
+insert into stg_lake__recommendations_shown by name
+select 'eur' as shop_id, 'shown-' || person_id as event_id, person_id, shown_at, shown_at::date as shown_date,
+    'list-' || person_id as request_id, 'home' as placement, ['gold'] as item_ids, ['popular'] as reasons
+from (values ('p-o1', timestamp '2026-09-03 09:00:00'), ('p-o3', timestamp '2026-09-05 09:00:00')) as of(person_id, shown_at);
+insert into stg_lake__recommendations_clicked by name
+select 'eur' as shop_id, 'clicked' as event_id, 'p-o3' as person_id, timestamp '2026-09-05 09:30:00' as clicked_at,
+    'list-p-o3' as request_id, 'home' as placement, 'gold' as item_id;
+"""
+
+
+def test_what_orders_without_a_rate_brought_by_item_channel_and_recommendation_is_unknown(
+    project: Project, semantic_manifest: dict[str, Any]
+) -> None:
+    metrics, spend = MetricSql(semantic_manifest), {"spend_date": "2026-09-03", "channel": "unknown", "currency": "CNY"}
+    rows = NO_RATES + SHOWN + insert("spend", [{"shop_id": "eur", "amount_minor": 100} | spend])
+    early = TimeRange(None, date(2026, 9, 4))
+    names: tuple[str, ...] = ("item_revenue", "item_refunds", "item_net_revenue", "attributed_revenue", "roas", "roi")
+    names += ("recommendation_click_revenue", "recommendation_shown_revenue", "item_units", "attributed_orders")
+    with project.built(rows) as marts:
+        [before] = answers(marts, metrics.select(names, shop_id="eur", days=early))
+        assert [before[name] for name in names] == [None, None, None, None, None, None, 0, None, 3, 2]
+        [after] = answers(marts, metrics.select(names, shop_id="eur"))
+        assert [after[name] for name in names] == [700, 0, 700, 700, 7.0, 6.0, 700, None, 4, 3]
+        columns = "shop_date, revenue_minor, refunded_minor, net_revenue_minor"
+        days = f"select {columns} from fct_item_days where shop_id = 'eur' order by 1"
+        assert [row[1:] for row in marts.execute(days).fetchall()] == [(None, None, None), (700, 0, 700)]
+        channels = (
+            "select net_minor, roas, roi from fct_channel_days where shop_id = 'eur' and model = 'last' order by shop_date"
+        )
+        assert marts.execute(channels).fetchall() == [(None, None, None), (700, None, None)]
+        month = "select orders, revenue_minor from {} where shop_id = 'eur' and period_days = 30 and orders > 0"
+        for mart in ("fct_item_periods", "fct_price_bands", "fct_category_periods"):
+            assert marts.execute(month.format(mart)).fetchall() == [(3, 700)], mart
+    failing = project.failing_tests(rows)
+    assert {shop_id for shops in failing.values() for shop_id in shops} <= {"a"}
+
+
 @pytest.mark.parametrize(
     ("spend", "spent", "cost"), [(None, None, None), (0, 0, None), (250, 250, 250)], ids=["none known", "nothing", "something"]
 )

@@ -45,10 +45,12 @@ summed as (
         item_id,
         {{ count_where("act = 'add'") }} as adds,
         {{ count_where("act = 'payment' and followed = 'click'") }} as click_orders,
+        {{ count_where("followed = 'click' and revenue_minor is not null") }} as click_priced_orders,
         {{ sum_minor("case when act = 'payment' and followed = 'click' then units end") }} as click_units,
         {{ sum_minor("case when followed = 'click' then revenue_minor end") }} as click_revenue_minor,
         {{ sum_minor("case when followed = 'click' then net_revenue_minor end") }} as click_net_revenue_minor,
         {{ count_where("followed = 'showing'") }} as shown_orders,
+        {{ count_where("followed = 'showing' and revenue_minor is not null") }} as shown_priced_orders,
         {{ sum_minor("case when followed = 'showing' then units end") }} as shown_units,
         {{ sum_minor("case when followed = 'showing' then revenue_minor end") }} as shown_revenue_minor,
         {{ sum_minor("case when followed = 'showing' then net_revenue_minor end") }} as shown_net_revenue_minor
@@ -76,13 +78,15 @@ select
     first_clicks.clicked_at is not null as is_clicked,
     coalesce(summed.adds, 0) > 0 as is_added,
     coalesce(summed.click_orders, 0) as click_orders,
+    coalesce(summed.click_priced_orders, 0) as click_priced_orders,
     coalesce(summed.click_units, 0) as click_units,
-    coalesce(summed.click_revenue_minor, 0) as click_revenue_minor,
-    coalesce(summed.click_net_revenue_minor, 0) as click_net_revenue_minor,
+    case when coalesce(summed.click_orders, 0) = 0 then 0 when summed.click_priced_orders > 0 then summed.click_revenue_minor end as click_revenue_minor,
+    case when coalesce(summed.click_orders, 0) = 0 then 0 when summed.click_priced_orders > 0 then summed.click_net_revenue_minor end as click_net_revenue_minor,
     coalesce(summed.shown_orders, 0) as shown_orders,
+    coalesce(summed.shown_priced_orders, 0) as shown_priced_orders,
     coalesce(summed.shown_units, 0) as shown_units,
-    coalesce(summed.shown_revenue_minor, 0) as shown_revenue_minor,
-    coalesce(summed.shown_net_revenue_minor, 0) as shown_net_revenue_minor
+    case when coalesce(summed.shown_orders, 0) = 0 then 0 when summed.shown_priced_orders > 0 then summed.shown_revenue_minor end as shown_revenue_minor,
+    case when coalesce(summed.shown_orders, 0) = 0 then 0 when summed.shown_priced_orders > 0 then summed.shown_net_revenue_minor end as shown_net_revenue_minor
 from shown
 left join decisions
     on shown.shop_id = decisions.shop_id

@@ -78,7 +78,9 @@ credited as (
         model,
         {{ sum_minor('credit_millionths') }} as order_millionths,
         {{ sum_minor('case when is_first_kept_order then credit_millionths else 0 end') }} as customer_millionths,
-        {{ sum_minor('net_minor') }} as net_minor
+        {{ sum_minor('case when net_minor is not null then credit_millionths end') }} as priced_millionths,
+        {{ sum_minor_of_orders('net_minor', 'credit_millionths', 'case when net_minor is not null then credit_millionths end') }}
+            as net_minor
     from credits
     group by shop_id, paid_date, channel, campaign, sharer_id, model
 
@@ -105,7 +107,8 @@ joined as (
         models.model,
         cast(coalesce(credited.order_millionths, 0) as double) / 1000000 as credited_orders,
         cast(coalesce(credited.customer_millionths, 0) as double) / 1000000 as new_customers,
-        coalesce(credited.net_minor, cast(0 as decimal(38, 0))) as net_minor,
+        cast(coalesce(credited.priced_millionths, 0) as double) / 1000000 as priced_orders,
+        cast(case when credited.order_millionths > 0 then credited.net_minor else 0 end as decimal(38, 0)) as net_minor,
         spend.spend_minor,
         paid_channels.channel is not null as has_spend
     from places
@@ -136,6 +139,7 @@ select
     model,
     credited_orders,
     new_customers,
+    priced_orders,
     net_minor,
     spend_minor,
     has_spend,

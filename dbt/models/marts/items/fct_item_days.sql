@@ -141,8 +141,8 @@ sold as (
         cast(count(*) as bigint) as orders,
         {{ count_where('order_items.revenue_minor is null') }} as orders_without_rate,
         {{ sum_minor('order_items.units') }} as units,
-        {{ sum_minor('order_items.revenue_minor') }} as revenue_minor,
-        {{ sum_minor('order_items.refunded_minor') }} as refunded_minor,
+        case when count(order_items.revenue_minor) > 0 then {{ sum_minor('order_items.revenue_minor') }} end as revenue_minor,
+        case when count(order_items.revenue_minor) > 0 then {{ sum_minor('order_items.refunded_minor') }} end as refunded_minor,
         {{ count_where('order_items.refunded_minor > 0 or order_items.refunded_units > 0') }} as returned_orders,
         {{ sum_minor('least(order_items.refunded_units, order_items.units)') }} as returned_units
     from order_items
@@ -186,9 +186,9 @@ select
     coalesce(sold.orders, 0) as orders,
     coalesce(sold.orders_without_rate, 0) as orders_without_rate,
     cast(coalesce(sold.units, 0) as decimal(38, 0)) as units,
-    cast(coalesce(sold.revenue_minor, 0) as decimal(38, 0)) as revenue_minor,
-    cast(coalesce(sold.refunded_minor, 0) as decimal(38, 0)) as refunded_minor,
-    cast(coalesce(sold.revenue_minor, 0) - coalesce(sold.refunded_minor, 0) as decimal(38, 0)) as net_revenue_minor,
+    cast(case when sold.orders > 0 then sold.revenue_minor else 0 end as decimal(38, 0)) as revenue_minor,
+    cast(case when sold.orders > 0 then sold.refunded_minor else 0 end as decimal(38, 0)) as refunded_minor,
+    cast(case when sold.orders > 0 then sold.revenue_minor - sold.refunded_minor else 0 end as decimal(38, 0)) as net_revenue_minor,
     coalesce(sold.returned_orders, 0) as returned_orders,
     cast(coalesce(sold.returned_units, 0) as decimal(38, 0)) as returned_units
 from keys

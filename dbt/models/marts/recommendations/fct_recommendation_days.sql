@@ -47,10 +47,12 @@ select
     summed.clicks_added,
     {{ ratio('summed.clicks_added', 'summed.clicks') }} as add_rate,
     summed.click_orders,
+    summed.click_priced_orders,
     summed.click_units,
     summed.click_revenue_minor,
     summed.click_net_revenue_minor,
     summed.shown_orders,
+    summed.shown_priced_orders,
     summed.shown_units,
     summed.shown_revenue_minor,
     summed.shown_net_revenue_minor

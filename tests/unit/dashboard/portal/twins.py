@@ -229,6 +229,8 @@ def _value(name: str, kind: str, shop_id: str, number: int) -> Any:
             return (7, 30, 90)[number % 3]
         case _ if name == "minor_digits":
             return 2
+        case _ if name.endswith("without_rate"):
+            return 0
         case _ if name == "period_number" or name.endswith("_score"):
             return number % 5
         case _:
