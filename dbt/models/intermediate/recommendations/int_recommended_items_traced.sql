@@ -80,13 +80,25 @@ select
     coalesce(summed.click_orders, 0) as click_orders,
     coalesce(summed.click_priced_orders, 0) as click_priced_orders,
     coalesce(summed.click_units, 0) as click_units,
-    case when coalesce(summed.click_orders, 0) = 0 then 0 when summed.click_priced_orders > 0 then summed.click_revenue_minor end as click_revenue_minor,
-    case when coalesce(summed.click_orders, 0) = 0 then 0 when summed.click_priced_orders > 0 then summed.click_net_revenue_minor end as click_net_revenue_minor,
+    case
+        when coalesce(summed.click_orders, 0) = 0 then 0
+        when summed.click_priced_orders > 0 then summed.click_revenue_minor
+    end as click_revenue_minor,
+    case
+        when coalesce(summed.click_orders, 0) = 0 then 0
+        when summed.click_priced_orders > 0 then summed.click_net_revenue_minor
+    end as click_net_revenue_minor,
     coalesce(summed.shown_orders, 0) as shown_orders,
     coalesce(summed.shown_priced_orders, 0) as shown_priced_orders,
     coalesce(summed.shown_units, 0) as shown_units,
-    case when coalesce(summed.shown_orders, 0) = 0 then 0 when summed.shown_priced_orders > 0 then summed.shown_revenue_minor end as shown_revenue_minor,
-    case when coalesce(summed.shown_orders, 0) = 0 then 0 when summed.shown_priced_orders > 0 then summed.shown_net_revenue_minor end as shown_net_revenue_minor
+    case
+        when coalesce(summed.shown_orders, 0) = 0 then 0
+        when summed.shown_priced_orders > 0 then summed.shown_revenue_minor
+    end as shown_revenue_minor,
+    case
+        when coalesce(summed.shown_orders, 0) = 0 then 0
+        when summed.shown_priced_orders > 0 then summed.shown_net_revenue_minor
+    end as shown_net_revenue_minor
 from shown
 left join decisions
     on shown.shop_id = decisions.shop_id

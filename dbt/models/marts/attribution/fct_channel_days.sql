@@ -79,8 +79,9 @@ credited as (
         {{ sum_minor('credit_millionths') }} as order_millionths,
         {{ sum_minor('case when is_first_kept_order then credit_millionths else 0 end') }} as customer_millionths,
         {{ sum_minor('case when net_minor is not null then credit_millionths end') }} as priced_millionths,
-        {{ sum_minor_of_orders('net_minor', 'credit_millionths', 'case when net_minor is not null then credit_millionths end') }}
-            as net_minor
+        {{ sum_minor_of_orders(
+            'net_minor', 'credit_millionths', 'case when net_minor is not null then credit_millionths end'
+        ) }} as net_minor
     from credits
     group by shop_id, paid_date, channel, campaign, sharer_id, model
 

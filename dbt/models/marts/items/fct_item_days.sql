@@ -188,7 +188,9 @@ select
     cast(coalesce(sold.units, 0) as decimal(38, 0)) as units,
     cast(case when sold.orders > 0 then sold.revenue_minor else 0 end as decimal(38, 0)) as revenue_minor,
     cast(case when sold.orders > 0 then sold.refunded_minor else 0 end as decimal(38, 0)) as refunded_minor,
-    cast(case when sold.orders > 0 then sold.revenue_minor - sold.refunded_minor else 0 end as decimal(38, 0)) as net_revenue_minor,
+    cast(
+        case when sold.orders > 0 then sold.revenue_minor - sold.refunded_minor else 0 end as decimal(38, 0)
+    ) as net_revenue_minor,
     coalesce(sold.returned_orders, 0) as returned_orders,
     cast(coalesce(sold.returned_units, 0) as decimal(38, 0)) as returned_units
 from keys
