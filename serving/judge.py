@@ -68,8 +68,9 @@ def requests(placement: Placement, shop_id: str, cases: Cases, acts: Interaction
 
     None for a cart: the visit that led to it has shown the line that is asked for, and older acts do not count there.
     """
-    last = LastActs(acts)
-    values, contexts = (*last.context_values, None), last.contexts_at(cases.person, cases.asked_at).tolist()
+    asking, place = np.unique(cases.person, return_inverse=True)
+    last = LastActs(acts.of_persons(asking))
+    values, contexts = (*last.context_values, None), last.contexts_at(place, cases.asked_at).tolist()
     for row, given in enumerate(cases.given):
         items = tuple(str(each) for each in acts.item_ids[given])
         person = int(cases.person[row])
@@ -83,7 +84,7 @@ def requests(placement: Placement, shop_id: str, cases: Cases, acts: Interaction
             order=items if placement == "after_payment" else (),
             visit=VisitContext(*(values[each] for each in contexts[row])),
         )
-        numbers, ages_s = last.at(person, cases.asked_at[row]) if placement != "cart" else (_NOTHING, _NOTHING)
+        numbers, ages_s = last.at(int(place[row]), cases.asked_at[row]) if placement != "cart" else (_NOTHING, _NOTHING)
         yield request, [LastAct(str(acts.item_ids[each]), age_s) for each, age_s in zip(numbers, ages_s.tolist(), strict=True)]
 
 

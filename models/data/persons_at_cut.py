@@ -8,13 +8,13 @@ persons that they had (``jishi.identity``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from jishi.identity import Act, links, persons
+from jishi.identity import DEVICE, RULES, USER, Act, LinkReason, links, persons
 from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
 from jishi.unlinks import ShopUnlink, read_unlinks
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 # What ``jishi.identity`` reads of events: a refund is the shop's act.
 _ACTS = """
-    select event_id, anonymous_id, user_id, epoch_ms(occurred_at), epoch_ms(received_at), person_id
-    from silver_events where shop_id = $shop and type <> 'order_refunded' and
+    select event_id, anonymous_id, user_id, epoch_ms(occurred_at) as occurred_ms, epoch_ms(received_at) as received_ms,
+        person_id
+    from silver_events where shop_id = $shop and type <> 'order_refunded' and received_at < $cut
 """
 _DEVICES = """
     create or replace temp table learnt_of as
@@ -45,6 +46,39 @@ _DEVICES = """
         where shop_id = $shop and anonymous_id is not null and user_id in (select user_id from late)
     )
 """
+# Of a pair's evidence within a horizon the first, the last and what was known first make the same links as all of it, except
+# where an unlink takes some of it back.
+_EVIDENCE = f"""
+    with evidence as (
+        select * exclude (person_id),
+            (anonymous_id, user_id) in (select (anonymous_id, user_id) from unlinked_pairs) as is_unlinked
+        from ({_ACTS}) where anonymous_id is not null and user_id is not null and (
+            anonymous_id in (select anonymous_id from learnt_of)
+            or user_id in (select user_id from ({_ACTS}) where anonymous_id in (select anonymous_id from learnt_of))
+        )
+    ),
+    grouped as (
+        select unnest([
+            arg_min(e, occurred_ms), arg_max(e, occurred_ms), arg_min(e, {{received_ms: received_ms, event_id: event_id}})
+        ]) as act
+        from evidence as e
+        group by anonymous_id, user_id, occurred_ms // $bucket_ms, case when is_unlinked then event_id end
+    )
+    select distinct act.event_id, act.anonymous_id, act.user_id, act.occurred_ms, act.received_ms from grouped
+"""
+_SHARED = "(select anonymous_id from links_then group by 1 having count(distinct user_id) > 1)"
+# A device of one user at most: an act is the user's while the link is active, whoever logs in within the visit.
+_OF_UNSHARED = f"""
+    with acts as (
+        select a.event_id, a.person_id, coalesce('{USER}' || l.user_id, '{DEVICE}' || a.anonymous_id) as person_then
+        from ({_ACTS}) as a
+        left join links_then as l
+            on a.anonymous_id = l.anonymous_id and l.is_login and a.occurred_ms between l.valid_from_ms and l.valid_to_ms
+        where a.user_id is null and a.anonymous_id in (select anonymous_id from learnt_of) and a.anonymous_id not in {_SHARED}
+    )
+    select event_id, person_then from acts where person_id <> person_then
+"""
+_OF_SHARED = f"{_ACTS} and anonymous_id in (select anonymous_id from learnt_of) and anonymous_id in {_SHARED}"
 
 
 def persons_then(
@@ -55,20 +89,26 @@ def persons_then(
     cut_ms = int(cut.replace(tzinfo=UTC).timestamp() * 1000)
     late = [unlink for unlink in of_shop if unlink.known_at_ms >= cut_ms]
     values: dict[str, Any] = {"shop": shop_id, "cut": cut}
-    values |= {"devices": [unlink.anonymous_id for unlink in late], "users": [unlink.user_id for unlink in late]}
-    connection.execute(_DEVICES, values)
-    on_devices = "anonymous_id in (select anonymous_id from learnt_of)"
-    of_users = f"user_id in (select user_id from silver_events where shop_id = $shop and {on_devices})"
-    known = "received_at < $cut"
-    theirs = connection.execute(f"{_ACTS} {known} and {on_devices}", {"shop": shop_id, "cut": cut}).fetchall()
-    if not theirs:
-        return {}
-    evidence = connection.execute(
-        f"{_ACTS} {known} and anonymous_id is not null and ({on_devices} or {of_users})", {"shop": shop_id, "cut": cut}
-    ).fetchall()
-    at_cut = links((Act(*row[:5]) for row in evidence), (unlink.unlink for unlink in of_shop), known_before_ms=cut_ms)
-    then = persons([Act(*row[:5]) for row in theirs], at_cut, known_before_ms=cut_ms)
-    return {row[0]: then[row[0]] for row in theirs if row[5] is not None and then[row[0]] != row[5]}
+    late_pairs = {"devices": [unlink.anonymous_id for unlink in late], "users": [unlink.user_id for unlink in late]}
+    connection.execute(_DEVICES, values | late_pairs)
+    connection.register("unlinked_pairs", _table(("anonymous_id", "user_id"), [unlink.unlink[:2] for unlink in of_shop]))
+    evidence = (Act(*row) for row in connection.execute(_EVIDENCE, values | {"bucket_ms": RULES.horizon_ms}).fetchall())
+    at_cut = links(evidence, (unlink.unlink for unlink in of_shop), known_before_ms=cut_ms)
+    names = ("anonymous_id", "user_id", "valid_from_ms", "valid_to_ms", "is_login")
+    rows = [(*link[:4], link.reason is LinkReason.LOGIN) for link in at_cut if link.reason is not LinkReason.SHARED_ACCOUNT]
+    connection.register("links_of_cut", _table(names, rows))
+    connection.execute("create or replace temp table links_then as select * from links_of_cut")
+    then = dict(connection.execute(_OF_UNSHARED, values).fetchall())
+    shared = connection.execute(_OF_SHARED, values).fetchall()
+    of_shared = persons([Act(*row[:5]) for row in shared], at_cut, known_before_ms=cut_ms)
+    return then | {row[0]: of_shared[row[0]] for row in shared if row[5] is not None and of_shared[row[0]] != row[5]}
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pa.Table:
+    """Columns of text, of integers after ``_ms`` and of truth after ``is_``, which they are without a row, too."""
+    types = [pa.int64() if name.endswith("_ms") else pa.bool_() if name.startswith("is_") else pa.string() for name in names]
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return pa.table([pa.array(column, kind) for column, kind in zip(columns, types, strict=True)], names=list(names))
 
 
 def view_persons_then(connection: duckdb.DuckDBPyConnection, lake: LakeVersion, shop_id: str, cut: datetime) -> bool:

@@ -21,6 +21,7 @@ from models.evaluation.placement_questions import cases_of
 from models.release.candidate import StepMissing, candidate_folder
 from models.release.registry import WINDOW, current_version
 from models.release.served_judgement import BESIDE, CHAMPION, MODEL, read_served
+from serving import judge
 from serving.judge import judge_served, requests
 from serving.recent import LastAct
 from tests.lake import newest, record
@@ -192,3 +193,11 @@ def test_requests_say_what_a_storefront_says() -> None:
     [(home, last)] = asked("home")
     assert (home.order, home.cart, home.item_id) == ((), (), None)
     assert last == [LastAct("d", 8 * 86_400 + 14 * 3600.0)]
+
+
+def test_acts_of_persons_who_ask_nothing_are_not_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
+    window, read = SplitWindow(instant(10, "00:00"), instant(11, "00:00"), instant(20, "00:00")), []
+    monkeypatch.setattr(judge, "LastActs", lambda acts: read.append(acts.person_ids.tolist()) or LastActs(acts))
+    cases = cases_of("item", few_acts(), window, np.zeros(5, dtype=np.bool_))
+    assert {request.persons for request, _ in requests("item", "s", cases, few_acts())} == {("p",)}
+    assert read == [["p"]]

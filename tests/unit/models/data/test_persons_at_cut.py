@@ -16,6 +16,7 @@ from jishi.lake.query import open_lake
 from jishi.paths import Paths
 from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS
 from jishi.unlinks import ShopUnlink, add_unlink
+from models.data import persons_at_cut
 from models.data.interactions import Interactions, read_interactions, with_persons_then
 from models.data.persons_at_cut import persons_then
 from tests.lake import newest, record
@@ -92,6 +93,28 @@ def test_an_act_that_was_known_late_joins_two_visits_of_a_shared_device_only_the
     whole = read_interactions(newest(tmp_path), "a")
     assert people(whole) == ["u:x", "u:y", "u:y", "u:y"]
     assert people(with_persons_then(newest(tmp_path), "a", whole, np.datetime64(CUT))) == ["u:x", "a:d", "u:y", "u:y"]
+
+
+def test_a_pair_has_three_acts_of_evidence_at_most_and_only_shared_devices_are_gone_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Acts are objects where the rule is asked: a shop of ten million has no room for as many of them."""
+    of_one = [event(number, number / 10, "d", "x" if number % 2 else None) for number in range(100)]
+    of_two = [event(100 + number, number, "e", ("y", "z", None)[number % 3]) for number in range(30)]
+    publish(tmp_path, [*of_one, *of_two, event(200, 300, "d", "x"), event(201, 300, "e", "y")], [])
+    asked: dict[str, list[Act]] = {}
+    for rule in (links, persons):
+
+        def spy(acts: Any, *arguments: Any, rule: Any = rule, **options: Any) -> Any:
+            asked[rule.__name__] = list(acts)
+            return rule(asked[rule.__name__], *arguments, **options)
+
+        monkeypatch.setattr(persons_at_cut, rule.__name__, spy)
+    with open_lake(newest(tmp_path)) as connection:
+        assert persons_then(connection, "a", CUT) == {}
+    pairs = [(each.anonymous_id, each.user_id) for each in asked["links"]]
+    assert {pair: pairs.count(pair) for pair in pairs} == {("d", "x"): 2, ("e", "y"): 2, ("e", "z"): 2}
+    assert {each.anonymous_id for each in asked["persons"]} == {"e"}
 
 
 EVENTS = st.lists(
