@@ -50,6 +50,8 @@ class ItemOrder:
         """Those whose worth is above ``low`` and at most ``high``."""
         numbers = self.first
         start, end = np.searchsorted(-self.worth[numbers], [-high, -low])
+        if start > MOST // 2:  # those above leave others no place
+            return _best(self.worth, np.flatnonzero((self.worth > low) & (self.worth <= high)))
         return numbers[start:end]
 
 

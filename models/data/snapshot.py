@@ -110,8 +110,8 @@ def snapshot_at(acts: Interactions, goods: Goods, as_of: np.datetime64, segment:
 def usual_prices(item: Numbers, at: Instants, price: Values, items: int, as_of: np.datetime64, days: float = 28) -> Values:
     """The price at which each item was offered for most of the last ``days`` days: the median, weighted by time.
 
-    ``item``, ``at``, ``price``: changes in any order; a price holds until the next change of its item. NaN for an
-    item without a price before ``as_of``.
+    ``item``, ``at``, ``price``: changes in any order, of those at one instant the last counts; a price holds until the next
+    change of its item, NaN being none. NaN for an item without a price before ``as_of``.
     """
     prices = np.full(items, np.nan)
     past = at < as_of
@@ -121,6 +121,7 @@ def usual_prices(item: Numbers, at: Instants, price: Values, items: int, as_of: 
     until = np.where(last, as_of, np.append(at[1:], [as_of]) if len(at) else at)
     opened = as_of - np.timedelta64(int(days * 86_400), "s")
     held = np.maximum((until - np.maximum(at, opened)) / np.timedelta64(1, "s"), 0.0)
+    held[np.isnan(price)] = 0
     ranked = np.lexsort((price, item))
     item, price, held = item[ranked], price[ranked], held[ranked]
     total = np.bincount(item, weights=held, minlength=items)

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 
+from jishi.catalogue import KNOWN_AT, NEWEST
 from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
 from models.candidates.usual_prices import UsualPrices, currency_key
 from models.data.interactions import instant
 from models.data.snapshot import usual_prices
 
-# Of each item the changes of its price, not of its stock. Prices in a currency that the item had before are no prices now.
-_CHANGES = """
+# Of each item the changes of its price, not of its stock. While it had another currency than now it had no price (null).
+_CHANGES = f"""
     with states as (
-        select item_id, occurred_at, unit_price_minor as price, json_extract_string(line, '$.properties.currency') as currency
+        select item_id, occurred_at, received_at, event_id, unit_price_minor as price,
+            json_extract_string(line, '$.properties.currency') as currency
         from silver_events
         where shop_id = $shop and type = 'item_changed' and unit_price_minor is not null
-            and occurred_at < $as_of and received_at < $as_of
+            and occurred_at <= $as_of and {KNOWN_AT} <= $as_of
     ),
     marked as (
-        select *, lag(price) over items as before, last_value(currency) over whole as latest from states
-        window items as (partition by item_id, currency order by occurred_at),
-            whole as (partition by item_id order by occurred_at rows between unbounded preceding and unbounded following)
+        select *, lag(price) over items as price_before, lag(currency) over items as currency_before,
+            first_value(currency) over (partition by item_id order by {NEWEST}) as latest
+        from states window items as (partition by item_id order by occurred_at, received_at, event_id)
     )
-    select item_id, occurred_at, price, currency from marked
-    where currency = latest and (before is null or before <> price) order by item_id, occurred_at
+    select item_id, occurred_at, case when currency = latest then price end as price, latest from marked
+    where (price_before, currency_before) is distinct from (price, currency)
+    order by item_id, occurred_at, received_at, event_id
 """
 
 
 def usual_prices_of(lake: LakeVersion, shop_id: str, item_ids: np.ndarray, as_of: np.datetime64) -> UsualPrices | None:
-    """The usual prices of items (``item_ids`` rising) at an instant; None for a shop whose log says none."""
+    """The usual prices of items (``item_ids`` rising) as known at an instant; None for a shop whose log says none."""
     with open_lake(lake) as connection:
         rows = connection.execute(_CHANGES, {"shop": shop_id, "as_of": instant(as_of)}).to_arrow_table()
     if rows.num_rows == 0:
@@ -41,7 +44,5 @@ def usual_prices_of(lake: LakeVersion, shop_id: str, item_ids: np.ndarray, as_of
     price = rows["price"].to_numpy().astype(np.float64)[known]
     usual = usual_prices(number[known], at, price, len(item_ids), as_of)
     currency = np.zeros(len(item_ids), dtype=np.int64)
-    currency[number[known]] = [
-        currency_key(each) for each, kept in zip(rows["currency"].to_pylist(), known, strict=True) if kept
-    ]
+    currency[number[known]] = [currency_key(each) for each, kept in zip(rows["latest"].to_pylist(), known, strict=True) if kept]
     return UsualPrices(np.nan_to_num(usual).astype(np.float32), currency)

@@ -29,7 +29,7 @@ def catalogue(
 
     at = datetime.now(UTC) if as_of is None else _instant(as_of, "--as-of")
     by = None if known_by is None else _instant(known_by, "--known-by")
-    items = catalogue_as_of(open_version(get_settings()), shop, at, by)
+    items = list(catalogue_as_of(open_version(get_settings()), shop, at, by))
     if as_json:
         for item in items:
             print(json.dumps({"changed_at": item.changed_at.isoformat(), **item.properties}, ensure_ascii=False))

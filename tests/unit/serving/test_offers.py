@@ -137,6 +137,16 @@ def test_an_order_follows_what_its_items_are_worth_within_bounds() -> None:
     assert order.first[0] == len(worth) - 1
 
 
+def test_more_that_comes_later_than_is_kept_takes_no_place_from_what_is_new(tiny: Any) -> None:
+    ids = [f"i{number}" for number in range(MOST + 300)]
+    items = [replace(tiny.item(each), stocked_at_ms=NOW_MS + (number + 1) * DAY_MS) for number, each in enumerate(ids)]
+    for number, days in ((7, 1), (9, 27), (11, 29)):
+        items[number] = replace(items[number], stocked_at_ms=NOW_MS - days * DAY_MS)
+    offers = tiny.shop(tiny.model(ids), items).shelf.offers
+    assert offers.new_at(NOW_MS).tolist() == [7, 9]
+    assert len(offers.new.first) == MOST
+
+
 def test_what_is_over_takes_no_place_from_what_is_on(offering: Any) -> None:
     for number in range(5, 15):  # more than the quota
         change(offering, f"i{number}", 200 + number, stocked_at_ms=NOW_MS + DAY_MS)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
+import pytest
 
 from jishi.tables import SILVER_EVENTS
 from models.candidates.usual_prices import currency_key
@@ -25,14 +27,25 @@ CHANGES = [  # item, day, price, currency
 ]
 
 
+def change(
+    item_id: str, day: float, price: int, currency: str, event_id: str = "e", repaired: float | None = None
+) -> dict[str, Any]:
+    at, line = START + timedelta(days=day), orjson.dumps({"properties": {"currency": currency}}).decode()
+    row = {"shop_id": "a", "event_id": event_id, "type": "item_changed", "item_id": item_id, "unit_price_minor": price}
+    repaired_at = None if repaired is None else START + timedelta(days=repaired)
+    return row | {"occurred_at": at, "received_at": at, "repaired_at": repaired_at, "line": line}
+
+
+def usual_of(folder: Path, *changes: dict[str, Any]) -> tuple[float, bool]:
+    """The usual price of the one item on day 30, and whether it is in CNY."""
+    record(folder, {SILVER_EVENTS: changes})
+    usual = usual_prices_of(newest(folder), "a", np.array(["i1"]), np.datetime64(START + timedelta(days=30), "us"))
+    assert usual is not None
+    return float(usual.price_minor[0]), int(usual.currency[0]) == currency_key("CNY")
+
+
 def test_the_price_of_most_days_counts(tmp_path: Path) -> None:
-    rows = []
-    for number, (item_id, day, price, currency) in enumerate(CHANGES):
-        at = START + timedelta(days=day)
-        line = orjson.dumps({"properties": {"currency": currency}}).decode()
-        row = {"shop_id": "a", "event_id": f"e{number}", "type": "item_changed", "item_id": item_id, "unit_price_minor": price}
-        rows.append(row | {"occurred_at": at, "received_at": at, "line": line})
-    record(tmp_path, {SILVER_EVENTS: rows})
+    record(tmp_path, {SILVER_EVENTS: [change(*each) for each in CHANGES]})
     lake, as_of = newest(tmp_path), np.datetime64(START + timedelta(days=30), "us")
     usual = usual_prices_of(lake, "a", np.array(["i1", "i2", "i3"]), as_of)
     assert usual is not None
@@ -43,3 +56,22 @@ def test_the_price_of_most_days_counts(tmp_path: Path) -> None:
     assert earlier is not None
     assert (earlier.price_minor.tolist(), earlier.digest() == usual.digest()) == ([1000, 5000, 0], False)
     assert usual_prices_of(lake, "b", np.array(["i1"]), as_of) is None
+
+
+def test_days_in_another_currency_count_for_no_price(tmp_path: Path) -> None:
+    there_and_back = [change("i1", 0, 1000, "CNY"), change("i1", 4, 150, "USD"), change("i1", 20, 700, "CNY")]
+    assert usual_of(tmp_path, *there_and_back) == (700, True)
+    assert usual_of(tmp_path, *there_and_back, change("i1", 30, 99, "USD")) == (150, False)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_of_two_changes_at_one_instant_the_newest_event_counts(tmp_path: Path, is_first: bool) -> None:
+    two = [change("i1", 0, 800, "CNY", "e2"), change("i1", 0, 500, "USD", "e1")]
+    assert usual_of(tmp_path, *(two if is_first else two[::-1])) == (800, True)
+    two = [change("i1", 0, 800, "CNY", "e2"), change("i1", 0, 500, "CNY", "e1")]
+    assert usual_of(tmp_path, *(two if is_first else two[::-1])) == (800, True)
+
+
+def test_a_change_is_known_from_its_repair_and_at_the_instant_itself(tmp_path: Path) -> None:
+    assert usual_of(tmp_path, change("i1", 0, 800, "CNY"), change("i1", 5, 1, "CNY", repaired=31)) == (800, True)
+    assert usual_of(tmp_path, change("i1", 0, 800, "CNY"), change("i1", 5, 1, "CNY", repaired=30)) == (1, True)
