@@ -31,11 +31,14 @@ class SessionMix:
         self.repeats_share = repeats_share
         self.walk_, self.knn_, self.repeats_ = SWalk(), SessionKNN(), Repeats()
 
-    def fit(self, sessions: Sequences) -> Self:
-        """Fit all parts."""
+    def fit(self, sessions: Sequences, walk: SWalk | None = None, knn: SessionKNN | None = None) -> Self:
+        """Fit all parts, or take over those that were fitted on the same sessions: how they score is not part of a fit."""
         check_sessions(sessions)
-        for part in (self.walk_, self.knn_, self.repeats_):
-            part.fit(sessions)
+        for part, fitted in ((self.walk_, walk), (self.knn_, knn), (self.repeats_, None)):
+            if fitted is None:
+                part.fit(sessions)
+            else:
+                part.from_state(fitted.state())
         return self
 
     @property

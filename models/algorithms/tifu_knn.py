@@ -45,9 +45,10 @@ class TIFUKNN:
         self.alpha = alpha
         self.vectors_: sparse.csr_matrix | None = None
 
-    def fit(self, purchases: Purchases) -> Self:
-        """Remember everybody's vector."""
+    def fit(self, purchases: Purchases, persons: Numbers | None = None) -> Self:
+        """Remember the vectors of everybody, or of some ``persons``, among whom neighbours are then looked for."""
         vectors = self.vectors(check_purchases(purchases))
+        vectors = vectors if persons is None else vectors[persons]
         self.vectors_ = vectors[np.diff(vectors.indptr) > 0]
         return self
 

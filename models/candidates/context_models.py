@@ -16,6 +16,7 @@ from models.algorithms.together import Together
 
 ITEM_DECAY = 2.0  # entries; how fast the items before the page's lose weight
 CART_DECAY = 1e6  # all lines of a cart count alike
+SESSION_MIX = "session_mix"
 SESSION_BLEND = "session_blend"  # the one that needs trees, which not every shop can teach
 
 
@@ -36,7 +37,7 @@ CONTEXTS: dict[str, ContextModel] = {
     "together": ContextModel(lambda: Together(decay=10.0), "viewed_together"),
     "session_knn": ContextModel(lambda: SessionKNN(neighbours=200, decay=5.0), "viewed_next"),
     "swalk": ContextModel(lambda: SWalk(decay=5.0), "viewed_next"),
-    "session_mix": ContextModel(SessionMix, "viewed_next"),
+    SESSION_MIX: ContextModel(SessionMix, "viewed_next"),
     SESSION_BLEND: ContextModel(SessionBlend, "viewed_next"),
     "item_knn": ContextModel(lambda: ItemRules(decay=ITEM_DECAY), "similar", is_of_persons=True),
     "item_knn_cart": ContextModel(lambda: ItemRules(decay=CART_DECAY), "similar", is_of_persons=True),

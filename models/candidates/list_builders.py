@@ -20,11 +20,13 @@ from models.algorithms.windowed_popularity import WindowedPopularity
 from models.candidates.pairs import Candidates, look_up
 from models.candidates.person_lists import LENGTH, PersonLists, origin
 from models.candidates.training_context import TrainingContext
+from models.data.hash_order import in_hash_order
 from models.data.sequences import Numbers
 
 SLICE = 50_000  # persons at a time: what is worked out for them, not for all, is held wider than it is stored
 BATCH = 256
 NEIGHBOURS_ITEMS = 150  # of each neighbour: what one of 300 hardly bought moves no list
+MOST_LOOKED_AMONG = 10_000  # persons for those like one: work grows with persons × these, of whom a list needs 300
 MOST_PRODUCTS = 2 * 10**9  # of persons and items: beyond, the items of a taste are searched for by an index
 
 
@@ -36,7 +38,7 @@ def personal_frequency(training_context: TrainingContext) -> PersonLists:
 
 def tifu_knn(training_context: TrainingContext) -> PersonLists:
     """Personal frequency with two decays, mixed with the baskets of similar persons (``models.algorithms.tifu_knn``)."""
-    model = TIFUKNN().fit(training_context.baskets)
+    model = TIFUKNN().fit(training_context.baskets, _looked_among(training_context))
     others = top_entries(unpack("vectors", model.state()), NEIGHBOURS_ITEMS)
     parts = []
     for persons, mine, near in model.parts(training_context.baskets, SLICE):
@@ -45,6 +47,15 @@ def tifu_knn(training_context: TrainingContext) -> PersonLists:
         items, weights = top_products(causes, effects, training_context.fill, LENGTH)
         parts.append(PersonLists.of(items, weights, _bought(training_context, persons, items, "people_like_you")))
     return PersonLists.of_all(parts)
+
+
+def _looked_among(training_context: TrainingContext) -> Numbers | None:
+    """Persons who bought something, by hash; None for everybody of a shop that is not large."""
+    buyers = training_context.baskets.baskets > 0
+    if buyers.sum() <= MOST_LOOKED_AMONG:
+        return None
+    order = in_hash_order(training_context.acts.person_ids)
+    return np.sort(order[buyers[order]][:MOST_LOOKED_AMONG])
 
 
 def item_knn(training_context: TrainingContext) -> PersonLists:

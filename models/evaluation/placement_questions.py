@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from models.data.interactions import Interactions
-from models.data.sequences import Mask, Numbers, Sequences, evenly_spaced, places_in_rows
+from models.data.sequences import Mask, Numbers, Sequences, distinct, evenly_spaced, places_in_rows
 from models.data.split import Instants, SplitWindow
 from models.data.visits import LOOKED_BACK, orders, visits
 
@@ -93,7 +93,7 @@ def home_cases(acts: Interactions, window: SplitWindow) -> Cases:
     """Home: what does a known person buy in the test interval? Given are the last items acted upon before the cut."""
     training = acts.where(window.is_training(acts.occurred_at, acts.received_at))
     coming = orders(acts.where(window.is_test(acts.occurred_at)))
-    people = np.intersect1d(coming.person, training.person)
+    people = np.intersect1d(distinct(coming.person), distinct(training.person), assume_unique=True)
     owner = np.repeat(coming.person, coming.items.lengths)
     known = np.isin(owner, people)
     places = (np.searchsorted(people, owner[known]), coming.items.flat[known])

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from models.algorithms.recommender import State
 from models.data.act_contexts import CONTEXT, UNKNOWN, plain_text
 from models.data.interactions import Interactions
-from models.data.sequences import Numbers
+from models.data.sequences import Numbers, distinct
 
 COLUMNS = (*CONTEXT, *(f"{name}_lift" for name in CONTEXT))
 MOST_VALUES, LEAST_PAIRS = 16, 20  # of each of ``CONTEXT``: so many, of so many pairs of person and item; others are unknown
@@ -130,7 +130,7 @@ def _distinct(person: Numbers, item: Numbers, value: Numbers) -> tuple[Numbers, 
     if not known.any():
         return person[known], item[known], value[known]
     shape = tuple(int(each.max()) + 1 for each in (person, item, value))
-    pairs = np.unique(np.ravel_multi_index((person[known], item[known], value[known]), shape))
+    pairs = distinct(np.ravel_multi_index((person[known], item[known], value[known]), shape))
     person, item, value = np.unravel_index(pairs, shape)
     return person, item, value
 

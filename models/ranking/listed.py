@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from models.algorithms.recommender import Scores
-from models.data.sequences import Numbers, places_in_rows
+from models.data.sequences import Numbers, distinct, places_in_rows
 from models.ranking.places import index_of, place_of
 
 FAR = 60  # the place of what a source does not list: behind all that it does
@@ -57,7 +57,7 @@ def union(lists: Sequence[Listed], most: int, items: int) -> RequestPairs:
         lengths = np.diff(listed.starts)
         here = places_in_rows(lengths) < most
         keys.append((np.repeat(np.arange(rows), lengths) * items + listed.items)[here])
-    every = np.unique(np.concatenate(keys))
+    every = distinct(np.concatenate(keys))
     starts = np.searchsorted(every, np.arange(rows + 1) * items)
     return RequestPairs(starts.astype(np.int64), every % items)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from scipy import sparse
@@ -14,10 +14,13 @@ from models.algorithms.item_rules import ItemRules
 from models.algorithms.ladder import Parameters, make_model
 from models.algorithms.recommender import State
 from models.algorithms.session_blend import SessionBlend
+from models.algorithms.session_knn import SessionKNN
+from models.algorithms.session_mix import SessionMix
 from models.algorithms.session_model import SessionModel
 from models.algorithms.succession import Succession
+from models.algorithms.swalk import SWalk
 from models.algorithms.symmetric_trees import SymmetricTrees
-from models.candidates.context_models import CONTEXTS, SESSION_BLEND
+from models.candidates.context_models import CONTEXTS, SESSION_BLEND, SESSION_MIX
 from models.candidates.list_builders import PERSONAL_LISTS
 from models.candidates.recipes import RANKED, Fitted, Recipe
 from models.candidates.repurchase import FILE as REPURCHASE
@@ -78,9 +81,11 @@ def fit(
     contexts = dict.fromkeys(name for recipe in recipes for name in recipe.contexts)
     personal_names = dict.fromkeys(name for recipe in recipes for name in recipe.lists if name != RANKED)
     with ThreadPoolExecutor(at_once) as pool:
-        fits = {name: pool.submit(_fit_context, name, training_context, blend) for name in contexts}
+        fits = {name: pool.submit(_fit_context, name, training_context, blend) for name in contexts if name != SESSION_MIX}
         builds = {name: pool.submit(PERSONAL_LISTS[name], training_context) for name in personal_names}
-    fitted = {name: each.result() for name, each in fits.items()}
+        if SESSION_MIX in contexts:  # last, because it waits for its parts
+            fits[SESSION_MIX] = pool.submit(_fit_mix, training_context, fits.get("swalk"), fits.get("session_knn"))
+    fitted = {name: fits[name].result() for name in contexts}
     lists = {name: each.result() for name, each in builds.items()}
     if ranker is not None and any(recipe.personal == RANKED for recipe in recipes):
         lists = {name: PERSONAL_LISTS[name](training_context) for name in SOURCES if name not in lists} | lists
@@ -93,6 +98,16 @@ def _fit_context(name: str, training_context: TrainingContext, blend: SymmetricT
         assert blend is not None, "a recipe asks for a blend of which no trees were learnt"
         return SessionBlend().use(blend).fit(training_context.visits.items)
     return _CONTEXT_FITS[name](CONTEXTS[name].make(), training_context)
+
+
+def _fit_mix(
+    training_context: TrainingContext, walk: Future[SessionModel] | None, knn: Future[SessionModel] | None
+) -> SessionModel:
+    """A mix whose walks and neighbours are those of the recipes' models of the same names, where these are fitted."""
+    walks, near = (None if part is None else part.result() for part in (walk, knn))
+    assert walks is None or isinstance(walks, SWalk)
+    assert near is None or isinstance(near, SessionKNN)
+    return SessionMix().fit(training_context.visits.items, walks, near)
 
 
 def _on_visits(model: SessionModel, training_context: TrainingContext) -> SessionModel:
@@ -119,7 +134,6 @@ _CONTEXT_FITS: dict[str, Callable[[SessionModel, TrainingContext], SessionModel]
     "together": _on_visits,
     "session_knn": _on_visits,
     "swalk": _on_visits,
-    "session_mix": _on_visits,
     "item_knn": _of_persons,
     "item_knn_cart": _of_persons,
     "bought_together": _on_orders,

@@ -14,7 +14,7 @@ from models.candidates.pairs import Candidates, look_up
 from models.candidates.recipes import Recipe
 from models.candidates.training_context import TrainingContext
 from models.data.interactions import Interactions
-from models.data.sequences import Numbers, Sequences, evenly_spaced
+from models.data.sequences import Numbers, Sequences, distinct, evenly_spaced
 from models.data.split import SplitWindow
 from models.evaluation.placement_questions import Cases, cases_of
 from models.ranking.growth import Examples, Growth, NoRankingExamples, grow, join_examples
@@ -85,7 +85,7 @@ def _questions(
         return cases, cases.truth
     relevance = relevance_within(acts, window)
     training = acts.where(window.is_training(acts.occurred_at, acts.received_at))
-    persons = np.intersect1d(np.flatnonzero(np.diff(relevance.indptr) > 0), training.person)
+    persons = np.intersect1d(np.flatnonzero(np.diff(relevance.indptr) > 0), distinct(training.person), assume_unique=True)
     persons = persons[evenly_spaced(len(persons), MOST_QUESTIONS)]
     truth = sparse.csr_matrix(relevance[persons])
     given = Sequences(np.empty(0, dtype=np.int64), np.zeros(len(persons) + 1, dtype=np.int64), truth.shape[1])

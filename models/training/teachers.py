@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from zlib import crc32
-
 import numpy as np
 
+from models.data.hash_order import in_hash_order
 from models.data.interactions import Interactions
 
 LARGEST_SHARE = 100  # a sampled person has at most one in so many of the acts: beyond, it is a robot that would be the sample
@@ -20,8 +19,7 @@ def sample_of(acts: Interactions, most_persons: int, most_acts: int) -> Interact
     if len(acts.person_ids) <= most_persons and len(acts) <= most_acts:
         return acts
     counts = np.bincount(acts.person, minlength=len(acts.person_ids))
-    hashes = np.array([crc32(person_id.encode()) for person_id in acts.person_ids.tolist()], dtype=np.int64)
-    order = np.argsort(hashes, kind="stable")
+    order = in_hash_order(acts.person_ids)
     order = order[(counts[order] > 0) & (counts[order] <= most_acts // LARGEST_SHARE)]
     order = order[np.cumsum(counts[order]) <= most_acts]
     return acts.of_persons(np.sort(order[:most_persons]))

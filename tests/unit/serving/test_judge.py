@@ -196,8 +196,14 @@ def test_requests_say_what_a_storefront_says() -> None:
 
 
 def test_acts_of_persons_who_ask_nothing_are_not_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
-    window, read = SplitWindow(instant(10, "00:00"), instant(11, "00:00"), instant(20, "00:00")), []
-    monkeypatch.setattr(judge, "LastActs", lambda acts: read.append(acts.person_ids.tolist()) or LastActs(acts))
+    window = SplitWindow(instant(10, "00:00"), instant(11, "00:00"), instant(20, "00:00"))
+    read: list[list[str]] = []
+
+    def spy(acts: Interactions) -> LastActs:
+        read.append(acts.person_ids.tolist())
+        return LastActs(acts)
+
+    monkeypatch.setattr(judge, "LastActs", spy)
     cases = cases_of("item", few_acts(), window, np.zeros(5, dtype=np.bool_))
     assert {request.persons for request, _ in requests("item", "s", cases, few_acts())} == {("p",)}
     assert read == [["p"]]

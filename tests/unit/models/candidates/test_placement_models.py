@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from models.algorithms.als import ALS
 from models.algorithms.item_knn import ItemKNN
+from models.algorithms.session_knn import SessionKNN
+from models.algorithms.session_mix import SessionMix
+from models.algorithms.swalk import SWalk
 from models.algorithms.symmetric_trees import SymmetricTrees
+from models.algorithms.tifu_knn import TIFUKNN
 from models.candidates import list_builders
 from models.candidates.context_models import CONTEXTS
 from models.candidates.list_builders import PERSONAL_LISTS
@@ -82,6 +87,52 @@ def blend(training_context: TrainingContext) -> SymmetricTrees:
 def entries(lists: PersonLists, person: int) -> list[tuple[int, str, int]]:
     result = lists.of_person(person)
     return list(zip(result.items.tolist(), result.origins, result.because.tolist(), strict=True))
+
+
+def test_those_alike_are_looked_for_among_so_many_buyers(
+    training_context: TrainingContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    class Spy(TIFUKNN):
+        def fit(self, *arguments: Any) -> Any:
+            model = super().fit(*arguments)
+            asked.append(model.state()["vectors_indptr"].size - 1)
+            return model
+
+    monkeypatch.setattr(list_builders, "TIFUKNN", Spy)
+    everybody = PERSONAL_LISTS["tifu_knn"](training_context)
+    monkeypatch.setattr(list_builders, "MOST_LOOKED_AMONG", PERSONS)
+    assert (PERSONAL_LISTS["tifu_knn"](training_context).items == everybody.items).all()
+    monkeypatch.setattr(list_builders, "MOST_LOOKED_AMONG", 12)
+    few = PERSONAL_LISTS["tifu_knn"](training_context)
+    assert asked == [PERSONS, PERSONS, 12]
+    assert (few.items[:, 0] == everybody.items[:, 0]).all()  # what a person buys most is still the person's
+    assert len(few.items) == PERSONS
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_mix_takes_over_the_models_that_it_shares(
+    training_context: TrainingContext, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    sessions, fits = training_context.visits.items, list[str]()
+    alone = SessionMix().fit(sessions).state()
+    for part in (SWalk, SessionKNN):
+
+        def spy(self: Any, asked: Sequences, part: Any = part, whole: Any = part.fit) -> Any:
+            fits.append(part.name)
+            return whole(self, asked)
+
+        monkeypatch.setattr(part, "fit", spy)
+    recipes = [Recipe(name, context=name) for name in ("session_mix", "session_knn", "swalk")]
+    mixed = fit(training_context, recipes, None, at_once=at_once)
+    assert list(mixed.contexts) == ["session_mix", "session_knn", "swalk"]
+    assert sorted(fits) == ["knn", "swalk"]
+    state = mixed.contexts["session_mix"].state()
+    assert state.keys() == alone.keys()
+    for name, array in alone.items():
+        assert array.dtype == state[name].dtype
+        assert (array == state[name]).all(), name
 
 
 @pytest.mark.parametrize("name", PERSONAL_LISTS)
