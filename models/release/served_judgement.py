@@ -78,7 +78,7 @@ def certify(chosen: dict[str, Any], served: ServedCases | None) -> dict[str, Any
 
     A model stays if its list surely beats what sells and no trivial list surely beats it; else the ladder answers. The ladder
     is held to the same: where it does not surely beat what sells, what sells answers. Without enough persons nothing changes.
-    Beside a model that stays come the sources of ``BESIDE`` that serve best, if any serve better than none.
+    Beside a model that stays come the sources of ``BESIDE`` that serve best of those that surely serve better than none.
     """
     if served is None or served.persons < LEAST_PERSONS:
         return chosen
@@ -105,10 +105,13 @@ def list_of(chosen: Mapping[str, Any]) -> str:
 
 
 def _beside(served: ServedCases) -> dict[str, Any]:
-    """The quotas of the best list with other sources beside the model; none where the model alone is as good."""
-    means = {name: served.mean(name).mean for name in (MODEL, *BESIDE) if name in served.values}
-    best = max(means, key=means.__getitem__)
-    return {} if best == MODEL else {"quotas": dict(BESIDE[best])}
+    """The quotas of the best list that surely serves better than the model alone (Bonferroni over the lists); none where no
+    list does.
+    """
+    tried = [name for name in BESIDE if name in served.values]
+    gains = {name: served.difference(name, MODEL, 1 - 0.05 / len(tried)) for name in tried}
+    sure = [name for name, gain in gains.items() if gain.low > 0]
+    return {"quotas": dict(BESIDE[max(sure, key=lambda name: gains[name].mean)])} if sure else {}
 
 
 def _problem(served: ServedCases, name: str, rivals: Sequence[str]) -> str | None:

@@ -24,6 +24,7 @@ _MOST_IDS = 100
 _CONTEXT = {
     **{"placement": ("placement", False), "user_id": ("user_id", False), "item_id": ("item_id", False)},
     **{"page_category": ("category", False), "cart_items": ("cart_item_ids", True), "paid_items": ("order_item_ids", True)},
+    **{"channel": ("channel", False), "device": ("device", False), "region": ("region", False)},
 }
 _NEEDED = {
     "item": ("item_id", "An item page is tried with its item: fill it in."),

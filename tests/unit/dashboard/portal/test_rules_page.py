@@ -88,6 +88,23 @@ def test_a_draft_is_tried_on_a_category_page_and_after_a_payment(twins: TwinShop
     )
 
 
+def test_a_draft_is_tried_as_a_visit_of_a_channel_device_and_region(twins: TwinShops, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content))
+        return httpx.Response(200, json={"in_use": None, "before": {"items": []}, "after": {"items": []}, "notes": []})
+
+    monkeypatch.setattr(twins.portal.previews, "_client", PreviewClient(twins.settings, httpx.MockTransport(answer))._client)
+    visit = {"channel": "live", "device": "手机", "region": "上海"}
+    page = post(twins.client(), f"{URL}/preview", draft="[]", after="1", act="preview", **visit).text
+    assert {name: asked[0].get(name) for name in visit} == visit
+    for name, value in visit.items():
+        assert re.search(f'name="{name}" maxlength="[0-9]+" value="{value}"', page), name
+    post(twins.client(), f"{URL}/preview", draft="[]", after="1", act="preview", channel=" ")
+    assert set(asked[1]) == {"rules", "limit"}
+
+
 @pytest.mark.parametrize("role", ["analyst", "read_only"])
 def test_who_may_not_change_rules_sees_them_alone(twins: TwinShops, role: Any) -> None:
     client = twins.client(role)

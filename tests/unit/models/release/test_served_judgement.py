@@ -161,7 +161,7 @@ def test_the_model_in_use_stays_unless_another_is_surely_better(gain: float, in_
         ({MODEL: 0.05, "with_new": 0.9}, "ladder"),
     ],
 )
-def test_beside_a_model_come_the_sources_that_serve_best_if_any_does_better(levels: dict[str, float], list_name: str) -> None:
+def test_beside_a_model_come_the_sources_that_surely_serve_best(levels: dict[str, float], list_name: str) -> None:
     cases = served(**{"popularity": 0, "ladder": 0.1} | levels)
     result = certify(CHOSEN, cases)
     assert list_of(result) == list_name
@@ -172,3 +172,21 @@ def test_beside_a_model_come_the_sources_that_serve_best_if_any_does_better(leve
 def test_beside_a_model_comes_nothing_that_is_as_good_as_nothing() -> None:
     cases = served(**{"popularity": 0, MODEL: 0.2})
     assert "quotas" not in certify(CHOSEN, ServedCases(cases.person, {**cases.values, "with_new": cases.values[MODEL]}))
+
+
+@pytest.mark.parametrize(("gain", "has_quotas"), [(0.001, False), (0.01, True)])
+def test_beside_a_model_comes_nothing_that_is_better_by_luck(gain: float, has_quotas: bool) -> None:
+    cases = served(**{"popularity": 0, MODEL: 0.2})
+    luck = np.random.default_rng(5).normal(0, 0.02, len(cases.person))
+    better = cases.values[MODEL] + luck - luck.mean() + gain
+    assert ("quotas" in certify(CHOSEN, ServedCases(cases.person, {**cases.values, "with_new": better}))) == has_quotas
+
+
+def test_of_several_lists_beside_a_model_one_is_seldom_taken_by_chance_alone() -> None:
+    """Each of five alone would be surely better in a fortieth of such judgements, one of them in an eighth."""
+    chosen, luck = 0, np.random.default_rng(6)
+    for _ in range(60):
+        cases = served(30, **{"popularity": 0, MODEL: 0.2})
+        others = {name: cases.values[MODEL] + luck.normal(0, 0.02, len(cases.person)) for name in BESIDE}
+        chosen += "quotas" in certify(CHOSEN, ServedCases(cases.person, {**cases.values, **others}))
+    assert chosen <= 4
