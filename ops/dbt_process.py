@@ -12,16 +12,21 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from jishi.settings import PROJECT_ROOT
 from ops import dbt
 
 RunDbt = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
+_READ = "read"  # the line that says that the project was read
 
 
 @contextmanager
-def started_dbt(environment: dict[str, str]) -> Iterator[RunDbt]:
-    """A dbt that has begun to read the project, to be called once; its output is captured. It ends with the block."""
+def started_dbt(environment: dict[str, str], when_read: Callable[[], object] = lambda: None) -> Iterator[RunDbt]:
+    """A dbt that has begun to read the project, to be called once; its output is captured. It ends with the block.
+
+    ``when_read`` is called as the run begins, when dbt's target folder has the definitions of the metrics; it must not wait.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "ops.dbt_process", str(dbt.DBT)],
         stdin=subprocess.PIPE,
@@ -33,8 +38,12 @@ def started_dbt(environment: dict[str, str]) -> Iterator[RunDbt]:
     )
 
     def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        if is_read := first.strip() == _READ:
+            when_read()
         output, _ = process.communicate(json.dumps(arguments))
-        return subprocess.CompletedProcess(arguments, process.returncode, output)
+        return subprocess.CompletedProcess(arguments, process.returncode, output if is_read else first + output)
 
     try:
         yield run
@@ -51,10 +60,15 @@ def main() -> int:
     """Read the project in a folder, then the arguments as JSON up to the end of the input, and run them, if there are any."""
     from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
+    from dbt.contracts.graph.semantic_manifest import SemanticManifest
 
     [_, project] = sys.argv
     quiet = ["--log-level", "none", "--log-level-file", "none", "--no-write-json"]
     read = dbtRunner().invoke([*quiet, "parse", "--project-dir", project])
+    if isinstance(read.result, Manifest):
+        metrics = Path(os.environ["DBT_TARGET_PATH"]) / "semantic_manifest.json"
+        SemanticManifest(read.result).write_json_to_file(str(metrics))
+        print(_READ, flush=True)
     arguments = sys.stdin.read()
     if not arguments:
         return 1

@@ -15,6 +15,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,7 +33,7 @@ from jishi.shops import Shops
 from ops.dbt import dbt_environment, new_database, run_dbt, write_sources
 from ops.dbt_process import RunDbt, started_dbt
 from ops.marts_changes import CannotCompare, write_touched
-from ops.marts_file import OlderBuild, inputs_of, publish_marts, published_inputs
+from ops.marts_file import OlderBuild, inputs_of, prepare_publication, publish_marts, published_inputs
 from ops.marts_shops import HeldShopsUnknown, failing_shops, note_shops, without_registration
 from ops.marts_state import BuiltState, project_checksum, registry_of, take_state, version_to_continue
 from ops.marts_tests import EXCLUDED, failing_tests
@@ -74,11 +75,16 @@ def build(settings: Settings, progress: Callable[[str], None], *, again: bool = 
             left_out = without_registration(lake, shops)
         except HeldShopsUnknown as error:
             raise BuildFailed(f"{error}; nothing was published") from None
-        timed = partial(_timed, progress, began)
-        with started_dbt(dbt_environment(settings, work_database(paths))) as run:
+        timed, definitions = partial(_timed, progress, began), paths.warehouse / "target" / "semantic_manifest.json"
+        environment = dbt_environment(settings, work_database(paths))
+        with (
+            ThreadPoolExecutor(1) as beside,
+            # What fails beside dbt is done again in publication, and fails there.
+            started_dbt(environment, lambda: beside.submit(prepare_publication, definitions)) as run,
+        ):
             state, held = _built(settings, lake, shops, run, timed, left_out=left_out, whole=whole)
         try:
-            manifest = (paths.warehouse / "target" / "semantic_manifest.json").read_text(encoding="utf-8")
+            manifest = definitions.read_text(encoding="utf-8")
             # Without the checksum of its inputs this build counts as out of date: the next one tries the held shops again.
             known = "" if state.held else inputs
             version = publish_marts(settings, lake, work_database(paths), known, manifest, continues=state.marts, held=held)

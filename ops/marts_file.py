@@ -9,6 +9,8 @@ import shutil
 import time
 from collections.abc import Collection
 from contextlib import suppress
+from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -140,6 +142,19 @@ def publish_marts(
     return version
 
 
+@lru_cache(maxsize=1)
+def exported_queries(semantic_manifest: str) -> dict[str, str]:
+    """The saved queries that are written as tables, by the table's name, over the file that is attached as ``published``."""
+    generator = MetricSql(json.loads(semantic_manifest), "published")
+    return {table: generator.saved(query) for table, query in generator.exports.items()}
+
+
+def prepare_publication(semantic_manifest: Path) -> None:
+    """Do ahead what takes publication seconds and needs no rows: generate the exported queries, import the lake's catalog."""
+    exported_queries(semantic_manifest.read_text(encoding="utf-8"))
+    import_module("pyiceberg.catalog.sql")
+
+
 def write_marts(
     paths: Paths,
     database: Path,
@@ -169,11 +184,11 @@ def write_marts(
             connection.execute(f"attach {quoted(str(aside))} as published")
             connection.execute("set checkpoint_threshold = '1GB'")  # the file is written out once, when it is detached
             replaced = _replaced(connection) if is_continued else {}
+            written_of = written_rows(connection) if is_continued else {}
             for name in PUBLISHED:
                 if name in replaced:
                     connection.execute(f"delete from published.main.{name} where {replaced[name]}")
-                    rows = written_rows(connection, name)
-                    connection.execute(f"insert into published.main.{name} by name select * from {rows}")
+                    connection.execute(f"insert into published.main.{name} by name select * from {written_of[name]}")
                 else:
                     connection.execute(f"create or replace table published.main.{name} ({_columns(connection, name)})")
                     connection.execute(f"insert into published.main.{name} select * from built.main.{name} order by all")
@@ -183,10 +198,8 @@ def write_marts(
             build = f"{when}, {built_from} as version, {quoted(inputs)} as inputs, cast($1 as varchar) as semantic_manifest"
             connection.execute(f"create or replace table published.main.build as select {build}", [semantic_manifest])
             if semantic_manifest is not None:
-                generator = MetricSql(json.loads(semantic_manifest), "published")
-                for table, query in generator.exports.items():
-                    rows = f"{generator.saved(query)} order by all"
-                    connection.execute(f"create or replace table published.main.{table} as {rows}")
+                for table, query in exported_queries(semantic_manifest).items():
+                    connection.execute(f"create or replace table published.main.{table} as {query} order by all")
             connection.execute("use memory; detach published")
         with aside.open("rb") as written:
             checksum = hashlib.file_digest(written, "sha256").hexdigest()

@@ -9,6 +9,8 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from jishi.settings import Settings
 
 EXCLUDED = "test_type:generic"  # from what dbt runs
 UNIQUE = "unique_key"
+_WRITTEN = "written_"
+_AT_ONCE = 2  # most of a query's time over few rows is its planning, which uses one core
 Node = Mapping[str, Any]
 
 
@@ -42,12 +46,15 @@ def failing_tests(
         if is_generic(node):
             refuse_unknown(node)
             by_model[node["attached_node"]].append(node)
-    failing: list[str] = []
     with duckdb.connect(str(database), read_only=True) as connection:
         reach(connection, settings)
-        for model, tests in by_model.items():
-            if model not in missing:
-                failing += _failing(connection, nodes, tests)
+        written, touched = written_rows(connection), touched_tables(connection)
+
+        def failing_of(model: str) -> list[str]:
+            return _failing(connection.cursor(), nodes, by_model[model], written.get(nodes[model]["name"]), touched)
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            failing = list(chain.from_iterable(pool.map(failing_of, by_model.keys() - missing)))
     queries = {
         node["name"]: failing_rows(node, nodes) for node in nodes.values() if is_generic(node) and node["name"] in failing
     }
@@ -82,15 +89,17 @@ def refuse_unknown(test: Node) -> None:
         raise SettingNotHonoured(f"{name} has severity: {config['severity']}, which ops.marts_tests does not know")
 
 
-def _failing(connection: duckdb.DuckDBPyConnection, nodes: Mapping[str, Node], tests: list[Node]) -> list[str]:
+def _failing(
+    connection: duckdb.DuckDBPyConnection, nodes: Mapping[str, Node], tests: list[Node], written: str | None, touched: set[str]
+) -> list[str]:
     """Of the tests of one model the names of those that fail."""
     model = nodes[tests[0]["attached_node"]]
-    relation, written = model["relation_name"], written_rows(connection, model["name"])
+    relation = model["relation_name"]
     failing, by_rows = [], defaultdict(list)
     for test in tests:
         kind = test["test_metadata"]["name"]
         if kind == UNIQUE:
-            rewritten = _rewritten(connection, test, model, written)
+            rewritten = _rewritten(test, model, written, touched)
             if connection.execute(f"{_repeated_keys(test, relation, rewritten)} limit 1").fetchall():
                 failing.append(test["name"])
         else:
@@ -103,15 +112,18 @@ def _failing(connection: duckdb.DuckDBPyConnection, nodes: Mapping[str, Node], t
     return failing
 
 
-def written_rows(connection: duckdb.DuckDBPyConnection, model: str) -> str | None:
-    """The table with what a build that continued the last one wrote of a model; None where it made the whole model.
+def written_rows(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """By model the table with what a build that continued the last one wrote of it; those that it made whole are left out.
 
-    It is macros/materializations.sql that fills it.
+    It is macros/materializations.sql that fills them.
     """
-    table = f"written_{model}"
-    asked = "select count(*) from duckdb_tables() where database_name = current_database() and schema_name = 'touched'"
-    [(count,)] = connection.execute(f"{asked} and table_name = ?", [table]).fetchall()
-    return f"touched.{table}" if count else None
+    return {name.removeprefix(_WRITTEN): f"touched.{name}" for name in touched_tables(connection) if name.startswith(_WRITTEN)}
+
+
+def touched_tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """What a day's build notes in dbt's database (macros/touched.sql); nothing after a full one."""
+    asked = "select table_name from duckdb_tables() where database_name = current_database() and schema_name = 'touched'"
+    return {name for (name,) in connection.execute(asked).fetchall()}
 
 
 def _null(kwargs: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
@@ -164,13 +176,12 @@ def _repeated_keys(test: Node, relation: str, where: str) -> str:
     return f"select {keys} from {relation} {where} group by {keys} having count(*) > 1"
 
 
-def _rewritten(connection: duckdb.DuckDBPyConnection, test: Node, model: Node, written: str | None) -> str:
+def _rewritten(test: Node, model: Node, written: str | None, touched: set[str]) -> str:
     """The condition of keys of which a day's build wrote a row (macros/touched.sql); nothing where it wrote the whole model."""
     key = ", ".join(f'"{column}"' for column in test["test_metadata"]["kwargs"]["columns"])
     if written is not None:  # by hashes, for a key may have nulls
         return f"where hash({key}) in (select hash({key}) from {written})"
-    listed = connection.execute("select table_name from duckdb_tables() where schema_name = 'touched'").fetchall()
     changed = f"changed_{model['name'].removeprefix('stg_lake__')}"
-    if model["name"].startswith("stg_lake__") and (changed,) in listed:
+    if model["name"].startswith("stg_lake__") and changed in touched:
         return f"where hash({key}) in (select hash({key}) from touched.{changed}) or shop_id in (from touched.whole_shops)"
     return ""

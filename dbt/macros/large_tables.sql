@@ -5,13 +5,22 @@
 {% macro create_large_table(relation, sql) -%}
     {%- if config.get('contract').enforced -%}
         {{ get_assert_columns_equivalent(sql) }}
-        {%- set columns = [] -%}
-        {%- for column in model['columns'].values() -%}
-            {%- do columns.append((column['name'], column['data_type'])) -%}
-        {%- endfor -%}
+        {{- create_declared_table(relation, sql) }}
     {%- else -%}
-        {%- set columns = run_query('describe ' ~ sql).rows -%}
+        {{ _create_packed(relation, run_query('describe ' ~ sql).rows, sql) }}
     {%- endif -%}
+{%- endmacro %}
+
+{#- A table of the columns that the model's contract declares, without asking first whether its query has them. -#}
+{% macro create_declared_table(relation, sql) -%}
+    {%- set columns = [] -%}
+    {%- for column in model['columns'].values() -%}
+        {%- do columns.append((column['name'], column['data_type'])) -%}
+    {%- endfor -%}
+    {{ _create_packed(relation, columns, sql) }}
+{%- endmacro %}
+
+{% macro _create_packed(relation, columns, sql) -%}
     create table {{ relation }} (
         {%- for column in columns %}
         "{{ column[0] }}" {{ column[1] }} {{- ' using compression rle' if (column[1] | lower).startswith('decimal(38') }}

@@ -3,6 +3,7 @@
     place, and rows of a day's build are inserted behind those that its hook deleted, and kept by themselves for tests, for
     publication and for what looks at nothing else. The adapter's own materializations make every
     table beside the old one and rename both, and compare columns, which took a day's build longer than most of its queries.
+    A day's build runs the SQL of the build that it continues (ops.marts_state), whose columns were compared with the contracts.
 -#}
 {% materialization table, adapter='duckdb' %}
     {%- set existing = load_cached_relation(this) -%}
@@ -10,7 +11,11 @@
     {{ run_hooks(pre_hooks) }}
     {% call statement('main') -%}
         {% if existing %}drop {{ existing.type }} {{ existing }};{% endif %}
-        {{ create_table_as(False, target_relation, compiled_code) }}
+        {% if existing and is_day_build() and config.get('contract').enforced %}
+            {{ create_declared_table(target_relation, compiled_code) }}
+        {% else %}
+            {{ create_table_as(False, target_relation, compiled_code) }}
+        {% endif %}
     {%- endcall %}
     {{ run_hooks(post_hooks) }}
     {% do adapter.commit() %}

@@ -6,7 +6,7 @@ The full build is what dbt compiled for the first one, run in memory on the rows
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -34,9 +34,9 @@ pytestmark = pytest.mark.integration
 
 
 @contextmanager
-def dbt_without_tests(environment: dict[str, str]) -> Iterator[RunDbt]:
+def dbt_without_tests(environment: dict[str, str], when_read: Callable[[], object]) -> Iterator[RunDbt]:
     """The models alone: what dbt tests is tested elsewhere."""
-    with started_dbt(environment) as run:
+    with started_dbt(environment, when_read) as run:
         yield lambda arguments: run([*arguments[: arguments.index("build")], "run"])
 
 
@@ -173,13 +173,13 @@ def test_a_build_that_dies_leaves_readers_alone_and_the_next_gives_the_same_rows
         rows[tables.SILVER_EVENTS].append(day_changes.event_of("a", "p3", START + timedelta(days=n), f"later-{n}"))
 
     @contextmanager
-    def dies(environment: dict[str, str]) -> Iterator[RunDbt]:
+    def dies(environment: dict[str, str], when_read: Callable[[], object]) -> Iterator[RunDbt]:
         def half(arguments: list[str]) -> Any:
             done = run([*arguments[: arguments.index("build")], "run", "--select", "+fct_visit_days"])
             assert done.returncode == 0, done.stdout
             raise KeyboardInterrupt
 
-        with started_dbt(environment) as run:
+        with started_dbt(environment, when_read) as run:
             yield half
 
     with monkeypatch.context() as patch:
