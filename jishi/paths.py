@@ -31,6 +31,11 @@ class Paths:
         """Classes of Spark's JVM, parsed and verified at set-up (``ops.class_archive``); absent where Java has no archive."""
         return self.envs / "class-archives" / "spark.jsa"
 
+    @property
+    def read_project(self) -> Path:
+        """What dbt read of its project, a folder for each kind of database (``ops.dbt``)."""
+        return self.envs / "dbt"
+
     @staticmethod
     def main_python() -> Path:
         """Interpreter of the main environment."""

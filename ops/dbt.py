@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +24,12 @@ from jishi.lake.query import quoted, rows_of
 from jishi.lake.reading import LakeVersion
 from jishi.money import CURRENCY_DIGITS
 from jishi.paths import Paths
-from jishi.settings import PROJECT_ROOT, Settings
+from jishi.settings import PROJECT_ROOT, Settings, get_settings
 from jishi.shops import Shops
 
 DBT = PROJECT_ROOT / "dbt"
+_DATABASE = "build.duckdb"
+_SEMANTIC_MANIFEST = "semantic_manifest.json"
 _SHOPS = (
     "shop_id varchar, name varchar, time_zone varchar, currency varchar, funnel_in_order boolean, funnel_window_minutes integer"
 )
@@ -42,21 +47,52 @@ _WRITTEN = ("shops", "currencies", "customer_exclusions", "customer_settings", "
 
 def run_dbt(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run dbt in the project with these variables; its output is captured."""
-    dbt = Path(sys.executable).with_name("dbt")
-    command = [str(dbt), "--no-use-colors", *arguments, "--project-dir", str(DBT)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment, cwd=DBT)
+    from ops.dbt_process import started_dbt
+
+    with started_dbt(environment) as run:
+        return run(arguments)
+
+
+@contextmanager
+def read_in_common(variables: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The variables with which dbt reads the project; while the block lasts, no other dbt does so in the same folder.
+
+    dbt keeps in its target folder what it read of a project and reads only what has changed since, but everything anew for
+    another database. So all databases of one name have a folder in common, where the project is read for one that nobody
+    opens. Where nothing can be written beside the environments, the variables stay as they are.
+    """
+    database, target = Path(variables.get("JISHI_DBT_DATABASE", _DATABASE)), variables.get("JISHI_DBT_TARGET", "duckdb")
+    folder = Paths.of(get_settings()).read_project / f"{target}-{database.stem}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w", encoding="utf-8")
+    except OSError:
+        yield dict(variables)
+        return
+    in_common = {"DBT_TARGET_PATH": str(folder), "DBT_LOG_PATH": str(folder), "JISHI_DBT_BEFORE": "[]"}
+    in_common |= {"JISHI_DBT_DATABASE": f"/dev/null/{database.name}", "JISHI_SPARK_WAREHOUSE": "/dev/null"}
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield {**variables, **in_common}
 
 
 def parsed_metrics(folder: Path) -> dict[str, Any]:
-    """The semantic manifest of the project as it is in the source, without any data; dbt's files go to ``folder``.
+    """The semantic manifest of the project as it is in the source, without any data; dbt's manifests go to ``folder``.
 
     Raises RuntimeError with what dbt says of a broken definition.
     """
     variables = {"DBT_TARGET_PATH": str(folder), "DBT_LOG_PATH": str(folder), "DBT_PROFILES_DIR": str(DBT)}
-    done = run_dbt(["--log-level-file", "none", "parse"], variables | {"JISHI_DBT_BEFORE": "[]"})
-    if done.returncode != 0:
-        raise RuntimeError(f"dbt cannot read the metrics: {done.stdout[-800:]}")
-    manifest: dict[str, Any] = json.loads((folder / "semantic_manifest.json").read_text(encoding="utf-8"))
+    dbt = Path(sys.executable).with_name("dbt")
+    command = [str(dbt), "--no-use-colors", "--log-level-file", "none", "parse", "--project-dir", str(DBT)]
+    with read_in_common(os.environ | variables | {"JISHI_DBT_BEFORE": "[]"}) as environment:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=DBT)
+        if done.returncode != 0:
+            raise RuntimeError(f"dbt cannot read the metrics: {done.stdout[-800:]}")
+        written = Path(environment["DBT_TARGET_PATH"])
+        if written != folder:
+            for name in (_SEMANTIC_MANIFEST, "manifest.json"):
+                shutil.copyfile(written / name, folder / name)
+    manifest: dict[str, Any] = json.loads((folder / _SEMANTIC_MANIFEST).read_text(encoding="utf-8"))
     return manifest
 
 

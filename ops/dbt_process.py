@@ -13,12 +13,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jishi.settings import PROJECT_ROOT
 from ops import dbt
 
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
 RunDbt = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
-_READ = "read"  # the line that says that the project was read
+_READ, _UNREADABLE = "dbt has read the project", "dbt cannot read the project"  # the process prints one of these lines
 
 
 @contextmanager
@@ -39,11 +43,15 @@ def started_dbt(environment: dict[str, str], when_read: Callable[[], object] = l
 
     def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
         assert process.stdout is not None
-        first = process.stdout.readline()
-        if is_read := first.strip() == _READ:
-            when_read()
+        before = []
+        for line in iter(process.stdout.readline, ""):
+            if line.strip() in (_READ, _UNREADABLE):
+                if line.strip() == _READ:
+                    when_read()
+                break
+            before.append(line)
         output, _ = process.communicate(json.dumps(arguments))
-        return subprocess.CompletedProcess(arguments, process.returncode, output if is_read else first + output)
+        return subprocess.CompletedProcess(arguments, process.returncode, "".join(before) + output)
 
     try:
         yield run
@@ -59,25 +67,36 @@ def started_dbt(environment: dict[str, str], when_read: Callable[[], object] = l
 def main() -> int:
     """Read the project in a folder, then the arguments as JSON up to the end of the input, and run them, if there are any."""
     from dbt.cli.main import dbtRunner
-    from dbt.contracts.graph.manifest import Manifest
     from dbt.contracts.graph.semantic_manifest import SemanticManifest
 
     [_, project] = sys.argv
-    quiet = ["--log-level", "none", "--log-level-file", "none", "--no-write-json"]
-    read = dbtRunner().invoke([*quiet, "parse", "--project-dir", project])
-    if isinstance(read.result, Manifest):
+    manifest = _read(project)
+    if manifest is not None:
         metrics = Path(os.environ["DBT_TARGET_PATH"]) / "semantic_manifest.json"
-        SemanticManifest(read.result).write_json_to_file(str(metrics))
-        print(_READ, flush=True)
+        SemanticManifest(manifest).write_json_to_file(str(metrics))
+    print(_READ if manifest is not None else _UNREADABLE, flush=True)
     arguments = sys.stdin.read()
     if not arguments:
         return 1
     # What is wrong with the project is said by the run itself.
-    runner = dbtRunner(manifest=read.result if isinstance(read.result, Manifest) else None)
-    done = runner.invoke(["--no-use-colors", *json.loads(arguments), "--project-dir", project])
+    done = dbtRunner(manifest=manifest).invoke(["--no-use-colors", *json.loads(arguments), "--project-dir", project])
     if done.exception is not None:
         print(done.exception)
     return 0 if done.success else 1
+
+
+def _read(project: str) -> Manifest | None:
+    """The project as dbt reads it, None where it cannot."""
+    from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
+
+    before = dict(os.environ)
+    with dbt.read_in_common(before) as environment:
+        os.environ |= environment
+        arguments = ["--log-level", "none", "--log-level-file", "none", "--no-write-json", "parse", "--project-dir", project]
+        result = dbtRunner().invoke(arguments).result
+        os.environ |= before
+    return result if isinstance(result, Manifest) else None
 
 
 if __name__ == "__main__":
