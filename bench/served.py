@@ -16,6 +16,7 @@ import json
 import sys
 import time
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +42,9 @@ from models.release.candidate import candidate_folder, judged_by
 from models.release.model_choice import LADDER
 from models.release.served_judgement import list_of, read_served
 from serving.candidates import Quotas
-from serving.judge import MOST_CASES, everything_sellable, moments_of, requests, served_lists, window_release
-from serving.recommend import recommend
-from serving.shelf import join_catalogue
+from serving.judge import MOST_CASES, window_release
+from serving.past_catalogue import PastCatalogue
+from serving.past_questions import Served, in_order, questions, served_ids, served_lists
 
 _TURNS = "as it is", "with them"
 
@@ -63,26 +64,26 @@ def run(paths: Paths, lake: LakeVersion, shop_id: str, most: int, table: Table) 
     decision, report = (json.loads((folder / f"{name}.json").read_text()) for name in ("gate", "evaluation"))
     _, served = read_served(folder)
     acts, window = judged_by(lake, shop_id, folder, read_manifest(folder / "window"))
-    catalogue = everything_sellable(lake, shop_id)
+    past = PastCatalogue.read(lake, shop_id, window.cut)
     release = window_release(folder, shop_id, decision["placements"], report)
-    shelf = join_catalogue(release, catalogue)
+    shelf = past.shelf(release)
+    zone, features = zone_of(paths, shop_id), StoredFeatures(lake, shop_id, ms_of(window.cut))
+    every = {placement: cases_of(placement, acts, window, release.is_bought_again) for placement in served}
+    asked = (questions(name, shop_id, cases.sampled(most), acts, zone, features) for name, cases in every.items())
+    seconds: dict[str, list[float]] = {placement: [] for placement in served}
+    for question in in_order(chain.from_iterable(asked)):
+        past.move_to(question.moment.now_ms)
+        started = time.perf_counter()
+        served_ids(Served(shelf), past.catalogue, question)
+        seconds[question.placement].append(time.perf_counter() - started)
     for placement, kept in served.items():
-        chosen = decision["placements"][placement]
-        seconds = []
-        every = cases_of(placement, acts, window, release.is_bought_again)
-        cases_of_judge, cases = every.sampled(MOST_CASES), every.sampled(most)
-        asked = requests(placement, shop_id, cases, acts)  # type: ignore[arg-type]
-        moments = moments_of(cases, zone_of(paths, shop_id), StoredFeatures(lake, shop_id, ms_of(window.cut)))
-        for (request, last), moment in zip(asked, moments, strict=True):
-            started = time.perf_counter()
-            recommend(request, shelf, catalogue, lambda *_, last=last: last, moment=moment)
-            seconds.append(time.perf_counter() - started)
+        chosen, cases_of_judge = decision["placements"][placement], every[placement].sampled(MOST_CASES)
         name, alone = chosen["model"], "–"
         if chosen["recipe"] is not None and Recipe.from_json(chosen["recipe"]).ranker is None:
             values = values_alone(folder, Recipe.from_json(chosen["recipe"]), cases_of_judge, by_sales(release.popularity))
             alone = f"{mean_of_each(values, cases_of_judge.person).mean():.4f}"
         means = [f"{kept.mean(each).mean:.4f}" for each in (list_of(chosen), LADDER, BASELINE)]
-        p50, p99 = np.quantile(np.array(seconds) * 1000, [0.5, 0.99])
+        p50, p99 = np.quantile(np.array(seconds[placement]) * 1000, [0.5, 0.99])
         counts = (str(len(kept.person)), str(kept.persons))
         table.add_row(shop_id, placement, name, means[0], alone, *means[1:], *counts, f"{p50:.2f}", f"{p99:.2f}")
 
@@ -92,17 +93,18 @@ def compare(paths: Paths, lake: LakeVersion, shop_id: str, quotas: Quotas, table
     folder = candidate_folder(paths, shop_id)
     decision, report = (json.loads((folder / f"{name}.json").read_text()) for name in ("gate", "evaluation"))
     acts, window = judged_by(lake, shop_id, folder, read_manifest(folder / "window"))
-    catalogue = everything_sellable(lake, shop_id)
+    past = PastCatalogue.read(lake, shop_id, window.cut)
     release = window_release(folder, shop_id, decision["placements"], report)
     cases = cases_of("home", acts, window, release.is_bought_again).sampled(MOST_CASES)
     zone, features = zone_of(paths, shop_id), StoredFeatures(lake, shop_id, ms_of(window.cut))
     for name, model in ((decision["placements"]["home"]["model"], release), (LADDER, release.ladder_alone())):
-        shelf, spent, values = join_catalogue(model, catalogue), dict.fromkeys(_TURNS, 0.0), {}
+        shelf, spent, values = past.shelf(model), dict.fromkeys(_TURNS, 0.0), {}
         chosen = dict(zip(_TURNS, (Quotas(), quotas), strict=True))
         for turn in (*_TURNS, *_TURNS):
-            asked, moments = requests("home", shop_id, cases, acts), list(moments_of(cases, zone, features))
+            asked = list(questions("home", shop_id, cases, acts, zone, features))
+            served = {"home": {turn: Served(shelf, chosen[turn])}}
             started = time.process_time()
-            lists = served_lists(shelf, catalogue, asked, acts, moments, chosen[turn])
+            lists = served_lists(past, asked, served, {"home": cases}, acts)["home"][turn]
             spent[turn] += time.process_time() - started
             values[turn] = {MAIN_METRIC: mean_of_each(main_values(lists, cases), cases.person)}
         paired = PairedModels(values)

@@ -1,10 +1,11 @@
 """``python -m serving.judge --shop S``: what a candidate would serve, on the cases that judge its models.
 
 A list that leaves serving is the model's with other sources mixed in and items kept back, so it is judged itself: the window
-models of the newest candidate answer the cases of every placement through ``recommend``, everything in stock, with the request
-and the last acts that the storefront and the online store would give. The same cases are answered by the ladder, by the window
-models of the release in use, by what sells and by what each person buys often. The main metric of each case stays beside the
-candidate; what follows from it the gate decides (``models.release.served_judgement``).
+models of the newest candidate answer the cases of every placement through ``recommend``, with the catalogue as it was known at
+the moment of each (one of before the cut: at the cut, as the models), and the request and the last acts that the storefront and
+the online store would give. The same cases are answered by the ladder, by the window models of the release in use, by what
+sells and by what each person buys often. The main metric of each case stays beside the candidate; what follows from it the
+gate decides (``models.release.served_judgement``).
 """
 
 from __future__ import annotations
@@ -13,30 +14,23 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
-
-import numpy as np
 
 from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
-from jishi.placements import Placement
 from jishi.settings import get_settings
 from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
 from jishi.text_tables import text_console
 from models.algorithms.item_knn import ItemKNN
-from models.algorithms.recommender import Items, State
+from models.algorithms.recommender import State
 from models.candidates.recipes import Fitted, Recipe
 from models.candidates.stored_models import load
-from models.data.interactions import Interactions, by_sales
-from models.data.last_acts import LastActs
+from models.data.interactions import by_sales
 from models.data.shop_zone import zone_of
 from models.data.stored_features import StoredFeatures, ms_of
-from models.evaluation.metrics import KS
 from models.evaluation.placement_evaluation import lists_of_recipes, main_values
 from models.evaluation.placement_questions import Cases, cases_of
 from models.release.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
@@ -49,80 +43,13 @@ from models.release.registry import WINDOW, write_release
 from models.release.served_judgement import BESIDE, CHAMPION, FOLDER, MODEL
 from models.release.serving_index import Release
 from models.steps import run_step
-from serving.candidates import QUOTAS, Quotas
-from serving.catalogue import Catalogue, read_snapshot
-from serving.moment import Moment
-from serving.recent import LastAct
-from serving.recommend import recommend
-from serving.request import Request, VisitContext
-from serving.shelf import Shelf, join_catalogue
+from serving.candidates import QUOTAS
+from serving.past_catalogue import PastCatalogue
+from serving.past_questions import Question, Ranked, Served, questions, served_lists
+from serving.shelf import Shelf
 
-LENGTH = max(KS)
 MOST_CASES = 400  # of a placement, evenly spaced among those that judge the models
-_NOTHING = np.empty(0, dtype=np.int64)
 _OFTEN = Recipe("personal_frequency", personal="personal_frequency")
-
-
-def requests(placement: Placement, shop_id: str, cases: Cases, acts: Interactions) -> Iterator[tuple[Request, list[LastAct]]]:
-    """The request of each case and the person's last acts at its instant.
-
-    None for a cart: the visit that led to it has shown the line that is asked for, and older acts do not count there.
-    """
-    asking, place = np.unique(cases.person, return_inverse=True)
-    last = LastActs(acts.of_persons(asking))
-    values, contexts = (*last.context_values, None), last.contexts_at(place, cases.asked_at).tolist()
-    for row, given in enumerate(cases.given):
-        items = tuple(str(each) for each in acts.item_ids[given])
-        person = int(cases.person[row])
-        request = Request(
-            shop_id,
-            placement,
-            LENGTH,
-            persons=(str(acts.person_ids[person]),),
-            item_id=items[-1] if placement == "item" else None,
-            cart=items if placement == "cart" else (),
-            order=items if placement == "after_payment" else (),
-            visit=VisitContext(*(values[each] for each in contexts[row])),
-        )
-        numbers, ages_s = last.at(int(place[row]), cases.asked_at[row]) if placement != "cart" else (_NOTHING, _NOTHING)
-        yield request, [LastAct(str(acts.item_ids[each]), age_s) for each, age_s in zip(numbers, ages_s.tolist(), strict=True)]
-
-
-def served_lists(
-    shelf: Shelf,
-    catalogue: Catalogue,
-    asked: Iterator[tuple[Request, list[LastAct]]],
-    acts: Interactions,
-    moments: Iterable[Moment],
-    quotas: Quotas | None = None,
-) -> Items:
-    """The list of each request in the item numbers of ``acts``, −1 for no item."""
-    number_of = {str(item_id): number for number, item_id in enumerate(acts.item_ids)}
-    lists = []
-    for (request, last), moment in zip(asked, moments, strict=True):
-        answer = recommend(request, shelf, catalogue, lambda *_, last=last: last, moment=moment, quotas=quotas)
-        numbers = [number_of.get(one.item.item_id, -1) for one in answer.items]
-        lists.append(numbers + [-1] * (LENGTH - len(numbers)))
-    return np.array(lists, dtype=np.int64).reshape(-1, LENGTH)
-
-
-def moments_of(cases: Cases, zone: ZoneInfo, features: StoredFeatures) -> Iterator[Moment]:
-    """The moment of each case, with the values of the feature store as they were known then."""
-    for asked_at in cases.asked_at:
-        now_ms = ms_of(asked_at)
-
-        def read(views: tuple[str, ...], ids: Sequence[str], now_ms: int = now_ms) -> np.ndarray:
-            return features.at(views, ids, np.full(len(ids), now_ms)).astype(np.float64)
-
-        yield Moment(now_ms, zone, read, read)
-
-
-def everything_sellable(lake: LakeVersion, shop_id: str) -> Catalogue:
-    """The shop's catalogue as if all of it were active and in stock: what was sold out on the judged days is not known."""
-    catalogue = Catalogue()
-    items = read_snapshot(lake, {}).get(shop_id, {})
-    catalogue.put_snapshot({item_id: replace(item, stock=None, status="active") for item_id, item in items.items()})
-    return catalogue
 
 
 def window_release(folder: Path, shop_id: str, chosen: dict[str, Any], report: dict[str, Any]) -> Release:
@@ -140,31 +67,33 @@ def judge_served(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[str, int
     manifest = read_manifest(folder / "window")
     chosen = choose_models(paths, shop_id, folder, report)
     acts, window = judged_by(lake, shop_id, folder, manifest)
-    catalogue = everything_sellable(lake, shop_id)
+    past = PastCatalogue.read(lake, shop_id, window.cut)
     release = window_release(folder, shop_id, chosen, report)
     champion = find_champion(paths.models, shop_id, folder.name, datetime.fromisoformat(report["window"]["cut"]))
-    problem, in_use = _champions_shelf(paths, shop_id, champion, catalogue)
-    shelves = {LADDER: join_catalogue(release.ladder_alone(), catalogue), MODEL: join_catalogue(release, catalogue)}
+    problem, in_use = _champions_shelf(paths, shop_id, champion, past)
+    shelves = {LADDER: past.shelf(release.ladder_alone()), MODEL: past.shelf(release)}
     shelves |= {} if in_use is None else {CHAMPION: in_use}
-    fitted, trivial = _trivial(folder, manifest, release)
-    kept: dict[str, State] = {}
     zone, features = zone_of(paths, shop_id), StoredFeatures(lake, shop_id, ms_of(window.cut))
+    fitted, trivial = _trivial(folder, manifest, release)
+    fill = by_sales(release.popularity)
+    cases, asked, served = dict[str, Cases](), list[Question](), dict[str, dict[str, Served | Ranked]]()
     for placement in chosen:
-        cases = cases_of(placement, acts, window, release.is_bought_again)
-        if len(cases) == 0 or not report["placements"][placement]["models"]:
+        every = cases_of(placement, acts, window, release.is_bought_again)
+        if len(every) == 0 or not report["placements"][placement]["models"]:
             continue
-        cases = cases.sampled(MOST_CASES)
-        lists = lists_of_recipes(fitted, trivial, cases, by_sales(release.popularity))
-        for name, shelf in shelves.items():
-            if name != MODEL or release.placement(placement) is not None or release.ranker(placement) is not None:
-                asked = requests(placement, shop_id, cases, acts)  # type: ignore[arg-type]
-                lists[name] = served_lists(shelf, catalogue, asked, acts, moments_of(cases, zone, features))
-        if placement == "home" and (release.placement(placement) or release.ranker(placement)) is not None:
-            for name, most in BESIDE.items():
-                asked, quotas = requests("home", shop_id, cases, acts), replace(QUOTAS, **most)
-                moments = moments_of(cases, zone, features)
-                lists[name] = served_lists(shelves[MODEL], catalogue, asked, acts, moments, quotas)
-        kept[placement] = {"person": cases.person, **{name: main_values(each, cases) for name, each in lists.items()}}
+        cases[placement] = every.sampled(MOST_CASES)
+        asked += questions(placement, shop_id, cases[placement], acts, zone, features)
+        has_model = (release.placement(placement) or release.ranker(placement)) is not None
+        ranked = lists_of_recipes(fitted, trivial, cases[placement], fill)
+        served[placement] = {name: Ranked(lists, fill, shelves[MODEL]) for name, lists in ranked.items()}
+        served[placement] |= {name: Served(shelf) for name, shelf in shelves.items() if name != MODEL or has_model}
+        if placement == "home" and has_model:
+            served[placement] |= {name: Served(shelves[MODEL], replace(QUOTAS, **most)) for name, most in BESIDE.items()}
+    kept: dict[str, State] = {}
+    for placement, lists in served_lists(past, asked, served, cases, acts).items():
+        of_placement = cases[placement]
+        values = {name: main_values(each, of_placement) for name, each in lists.items()}
+        kept[placement] = {"person": of_placement.person, **values}
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
     facts = {"shop_id": shop_id, "candidate": folder.name, "judged": judged_lists(chosen, champion), "problem": problem}
     save(folder / FOLDER, kept, {}, facts)
@@ -172,14 +101,14 @@ def judge_served(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[str, int
 
 
 def _champions_shelf(
-    paths: Paths, shop_id: str, champion: Champion | None, catalogue: Catalogue
+    paths: Paths, shop_id: str, champion: Champion | None, past: PastCatalogue
 ) -> tuple[str | None, Shelf | None]:
     """Why the release in use cannot be judged, or its window models."""
     if champion is None or champion.problem is not None:
         return None if champion is None else champion.problem, None
     folder = paths.models / shop_id / "releases" / champion.version / WINDOW
     try:
-        return None, join_catalogue(Release.read(folder, shop_id, champion.version), catalogue)
+        return None, past.shelf(Release.read(folder, shop_id, champion.version))
     except CorruptArtefact as error:
         return str(error), None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from jishi.paths import Paths
-from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS
+from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS
 from models.data.interactions import Interactions
 from models.data.last_acts import LastActs
 from models.data.split import SplitWindow
@@ -21,8 +22,9 @@ from models.evaluation.placement_questions import cases_of
 from models.release.candidate import StepMissing, candidate_folder
 from models.release.registry import WINDOW, current_version
 from models.release.served_judgement import BESIDE, CHAMPION, MODEL, read_served
-from serving import judge
-from serving.judge import judge_served, requests
+from serving import past_questions
+from serving.judge import judge_served
+from serving.past_questions import requests
 from serving.recent import LastAct
 from tests.lake import newest, record
 from tests.release_steps import RELEASE_STEPS
@@ -50,9 +52,23 @@ def acts(days: int, damaged: float = 0.0) -> list[dict[str, Any]]:
     return rows
 
 
-def publish(paths: Paths, rows: list[dict[str, Any]]) -> None:
-    items = [{"shop_id": "a", "item_id": f"i{item:02}", "title": "t", "category": "c"} for item in range(ITEMS)]
-    record(paths.var, {SILVER_ITEMS: items, SILVER_INTERACTIONS: rows})
+def publish(paths: Paths, rows: list[dict[str, Any]], states: Sequence[dict[str, Any]] = ()) -> None:
+    """Acts, and states of items where the log has any."""
+    items: list[dict[str, Any]] = [
+        {"shop_id": "a", "item_id": f"i{item:02}", "title": "t", "category": "c"} for item in range(ITEMS)
+    ]
+    newest_of = {state["item_id"]: json.loads(state["line"])["properties"] for state in states}
+    items = [item | newest_of.get(item["item_id"], {}) for item in items]
+    record(paths.var, {SILVER_ITEMS: items, SILVER_INTERACTIONS: rows, SILVER_EVENTS: states})
+
+
+def state(item: int, at: datetime, price: int, stock: int) -> dict[str, Any]:
+    """An ``item_changed``."""
+    properties = {"item_id": f"i{item:02}", "title": "t", "category": "c", "unit_price_minor": price, "currency": "CNY"}
+    row = {"shop_id": "a", "event_id": f"s{item}-{at}", "type": "item_changed", "item_id": f"i{item:02}", "occurred_at": at}
+    return row | {
+        **{"received_at": at, "unit_price_minor": price, "line": json.dumps({"properties": properties | {"stock": stock}})}
+    }
 
 
 def run(paths: Paths, *names: str) -> Any:
@@ -146,6 +162,36 @@ def test_judged_again_it_is_worth_the_same(paths: Paths) -> None:
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == first
 
 
+def test_lists_are_of_what_could_be_sold_then_at_the_prices_of_then(paths: Paths) -> None:
+    """Items of the first taste were sold out for the judged days; what others cost was cut after the cut."""
+    before, after = START - timedelta(days=60), CUT + timedelta(days=1)
+    states = [state(item, before, 1000, 0 if item % GROUPS == 0 else 5) for item in range(ITEMS)]
+    states += [state(item, after, 100, 5) for item in range(ITEMS) if item % GROUPS == 1]
+    states += [state(item, START + timedelta(days=DAYS), 1000, 5) for item in range(ITEMS) if item % GROUPS == 0]
+    publish(paths, acts(DAYS), states)
+    run(paths, "train", "evaluate", "judge")
+    _, served = read_served(candidate_folder(paths, "a"))
+    home = served["home"]
+    assert home.values["with_on_sale"].tolist() == home.values[MODEL].tolist()
+    for placement, cases in served.items():
+        for name, values in cases.values.items():
+            assert values[cases.person % GROUPS == 0].max() == 0, f"{placement} {name}"
+            assert values[cases.person % GROUPS != 0].max() > 0, f"{placement} {name}"
+
+
+def test_a_catalogue_that_was_imported_after_the_judged_days_is_judged_as_one_of_before(paths: Paths) -> None:
+    publish(paths, acts(DAYS))
+    run(paths, "train", "evaluate", "judge")
+    folder = candidate_folder(paths, "a")
+    _, first = read_served(folder)
+    publish(paths, acts(DAYS), [state(item, START + timedelta(days=DAYS), 1000, 0) for item in range(ITEMS)])
+    run(paths, "judge")
+    _, again = read_served(folder)
+    for placement, cases in first.items():
+        for name, values in cases.values.items():
+            assert again[placement].values[name].tolist() == values.tolist(), f"{placement} {name}"
+
+
 def instant(day: int, at: str) -> np.datetime64:
     return np.datetime64(f"2026-09-{day:02}T{at}", "us")
 
@@ -203,7 +249,7 @@ def test_acts_of_persons_who_ask_nothing_are_not_sorted(monkeypatch: pytest.Monk
         read.append(acts.person_ids.tolist())
         return LastActs(acts)
 
-    monkeypatch.setattr(judge, "LastActs", spy)
+    monkeypatch.setattr(past_questions, "LastActs", spy)
     cases = cases_of("item", few_acts(), window, np.zeros(5, dtype=np.bool_))
     assert {request.persons for request, _ in requests("item", "s", cases, few_acts())} == {("p",)}
     assert read == [["p"]]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
 from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS
 from models.candidates.recipes import RANKER, Recipe, named
@@ -29,9 +30,12 @@ from models.release.artefact import load_ids, load_state, read_manifest, save
 from models.release.candidate import candidate_folder, judged_by
 from models.release.candidate_evaluation import evaluate_candidate
 from models.training.train import train
+from serving.catalogue import Catalogue
 from serving.features.views import READABLE
-from serving.judge import everything_sellable, moments_of, requests, window_release
+from serving.judge import window_release
 from serving.moment import UTC, Moment
+from serving.past_catalogue import PastCatalogue
+from serving.past_questions import moments_of, requests
 from serving.recommend import recommend
 from serving.request import Request, VisitContext
 from serving.shelf import join_catalogue
@@ -83,6 +87,10 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Paths, Path, dict[
     return paths, candidate_folder(paths, "a"), evaluate_candidate(paths, newest(paths.var), "a")
 
 
+def catalogue_of(lake: LakeVersion) -> Catalogue:
+    return PastCatalogue.read(lake, "a", np.datetime64(START + timedelta(days=24), "us")).catalogue
+
+
 def all_ranked(report: dict[str, Any]) -> dict[str, Any]:
     return {
         placement: {"model": RANKER, "recipe": Recipe(RANKER, ranker=placement).as_json(), "sentence": ""}
@@ -96,7 +104,7 @@ def test_a_live_request_sees_what_a_past_one_saw(judged: Any, placement: str) ->
     lake, manifest = newest(paths.var), read_manifest(folder / "window")
     acts, window = judged_by(lake, "a", folder, manifest)
     release = window_release(folder, "a", all_ranked(report), report)
-    catalogue = everything_sellable(lake, "a")
+    catalogue = catalogue_of(lake)
     shelf = join_catalogue(release, catalogue)
     cases = cases_of(placement, acts, window, release.is_bought_again).sampled(25)
     assert len(cases) >= 20
@@ -133,7 +141,7 @@ def test_a_live_request_sees_what_a_past_one_saw(judged: Any, placement: str) ->
 def test_a_request_says_by_what_it_came_and_sees_it(judged: Any) -> None:
     paths, folder, report = judged
     release = window_release(folder, "a", all_ranked(report), report)
-    catalogue = everything_sellable(newest(paths.var), "a")
+    catalogue = catalogue_of(newest(paths.var))
     shelf = join_catalogue(release, catalogue)
 
     def seen(visit: VisitContext) -> dict[str, float]:
@@ -153,7 +161,7 @@ def test_a_request_says_by_what_it_came_and_sees_it(judged: Any) -> None:
 def test_a_channel_that_shows_other_items_is_answered_with_them(judged: Any) -> None:
     paths, folder, report = judged
     release = window_release(folder, "a", all_ranked(report), report)
-    catalogue = everything_sellable(newest(paths.var), "a")
+    catalogue = catalogue_of(newest(paths.var))
     shelf, low = join_catalogue(release, catalogue), {"douyin": 0, "wechat": 0}
     for person in range(60):
         for channel in low:
@@ -183,7 +191,7 @@ def test_trees_from_before_the_columns_of_the_visit_answer_as_they_did(judged: A
         state = states[ranker_file(placement)]
         state["features"] = state["features"] - len(VISIT)
     save(tmp_path / "before" / "window", states, ids, facts, files)
-    catalogue, lists = everything_sellable(newest(paths.var), "a"), []
+    catalogue, lists = catalogue_of(newest(paths.var)), []
     for name in ("now", "before"):
         release = window_release(tmp_path / name, "a", all_ranked(report), report)
         shelf = join_catalogue(release, catalogue)
@@ -217,7 +225,7 @@ def test_a_large_shop_is_ranked_at_the_request_by_trees_that_a_sample_of_its_per
         )
         assert len(load_state(folder / "full", manifest, FACTS)["starts"]) == 60 + 1, placement  # serving knows everybody
     release = window_release(folder, "a", all_ranked(report), report)
-    catalogue = everything_sellable(newest(paths.var), "a")
+    catalogue = catalogue_of(newest(paths.var))
     shelf = join_catalogue(release, catalogue)
     for person in range(60):
         request = Request("a", "home", 10, (f"u:{person:02}",))
@@ -229,7 +237,7 @@ def test_a_large_shop_is_ranked_at_the_request_by_trees_that_a_sample_of_its_per
 def test_nothing_stored_is_read_of_who_opted_out_and_two_get_the_same(judged: Any) -> None:
     paths, folder, report = judged
     release = window_release(folder, "a", all_ranked(report), report)
-    catalogue = everything_sellable(newest(paths.var), "a")
+    catalogue = catalogue_of(newest(paths.var))
     shelf = join_catalogue(release, catalogue)
     lists = []
     for person in ("u:01", "u:02"):
@@ -245,7 +253,7 @@ def test_nothing_stored_is_read_of_who_opted_out_and_two_get_the_same(judged: An
 def test_what_was_read_is_logged_and_gives_the_same_answer_again(judged: Any) -> None:
     paths, folder, report = judged
     release = window_release(folder, "a", all_ranked(report), report)
-    catalogue = everything_sellable(newest(paths.var), "a")
+    catalogue = catalogue_of(newest(paths.var))
     shelf = join_catalogue(release, catalogue)
     ranker = release.ranker("home")
     assert ranker is not None
