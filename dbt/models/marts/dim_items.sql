@@ -55,8 +55,8 @@ sold as (
         item_id,
         cast(count(*) as bigint) as orders,
         {{ sum_minor('units') }} as units,
-        {{ sum_minor('revenue_minor') }} as revenue_minor,
-        {{ sum_minor('refunded_minor') }} as refunded_minor
+        {{ sum_known_minor('revenue_minor') }} as revenue_minor,
+        {{ sum_known_minor('refunded_minor') }} as refunded_minor
     from order_items
     group by shop_id, item_id
 
@@ -76,9 +76,11 @@ select
     case when storefronts.shop_id is not null then coalesce(viewed.views, 0) end as views,
     coalesce(sold.orders, 0) as orders,
     cast(coalesce(sold.units, 0) as decimal(38, 0)) as units,
-    cast(coalesce(sold.revenue_minor, 0) as decimal(38, 0)) as revenue_minor,
-    cast(coalesce(sold.refunded_minor, 0) as decimal(38, 0)) as refunded_minor,
-    cast(coalesce(sold.revenue_minor, 0) - coalesce(sold.refunded_minor, 0) as decimal(38, 0)) as net_revenue_minor
+    {{ zero_without('sold', 'revenue_minor') }} as revenue_minor,
+    {{ zero_without('sold', 'refunded_minor') }} as refunded_minor,
+    cast(
+        case when sold.shop_id is null then 0 else sold.revenue_minor - sold.refunded_minor end as decimal(38, 0)
+    ) as net_revenue_minor
 from items
 left join storefronts on items.shop_id = storefronts.shop_id
 left join viewed on items.shop_id = viewed.shop_id and items.item_id = viewed.item_id

@@ -25,6 +25,18 @@ recommendation_days as (
 
 ),
 
+items as (
+
+    select * from {{ ref('dim_items') }}
+
+),
+
+order_items as (
+
+    select * from {{ ref('fct_order_items') }}
+
+),
+
 events as (
 
     select * from {{ ref('stg_lake__events') }}
@@ -40,6 +52,17 @@ known_from as (
     from events
     where person_id is not null
     group by shop_id
+
+),
+
+sold as (
+
+    select
+        shop_id,
+        item_id,
+        count(revenue_minor) as priced_orders
+    from order_items
+    group by shop_id, item_id
 
 )
 
@@ -80,3 +103,13 @@ from recommendation_days
 where
     (click_net_revenue_minor is null) <> (click_orders > 0 and click_priced_orders = 0)
     or (shown_net_revenue_minor is null) <> (shown_orders > 0 and shown_priced_orders = 0)
+union all
+select
+    items.shop_id,
+    cast(null as date) as shop_date
+from items
+left join sold on items.shop_id = sold.shop_id and items.item_id = sold.item_id
+where
+    (items.revenue_minor is null) <> coalesce(sold.priced_orders = 0, false)
+    or (items.revenue_minor is null) <> (items.refunded_minor is null)
+    or (items.revenue_minor is null) <> (items.net_revenue_minor is null)

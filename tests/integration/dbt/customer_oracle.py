@@ -180,8 +180,15 @@ class Cohort(NamedTuple):
     customers: int
     active: int
     orders: int
-    paid: int
-    refunded: int
+    paid: int | None
+    refunded: int | None
+    net: int | None
+
+
+def total(amounts: list[int | None]) -> int | None:
+    """Of the known ones; null where there are some and none is known."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if known or not amounts else None
 
 
 def start_of(period: str, day: date) -> date:
@@ -208,14 +215,16 @@ def cohorts(orders: Iterable[Order], period: str, as_of: date) -> dict[tuple[dat
             end = after(period, start)
             bought = [[order for order in mine if start <= order.day < end] for mine in members]
             flat = [order for mine in bought for order in mine]
+            paid = [order.paid for order in flat]
             back = [
-                amount
+                None if order.paid is None else amount
                 for mine in members
                 for order in mine
                 for day, amount in order.refunds
                 if start <= max(day, order.day) < end
             ]
-            row = Cohort(len(members), sum(map(bool, bought)), len(flat), sum(order.paid or 0 for order in flat), sum(back))
+            net = total([*paid, *(None if amount is None else -amount for amount in back)])
+            row = Cohort(len(members), sum(map(bool, bought)), len(flat), total(paid), total(back), net)
             table[cohort, start] = row if end <= as_of else None
             start = end
     return table

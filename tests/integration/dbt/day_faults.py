@@ -225,8 +225,8 @@ DAY_FAULTS = (
     ModelFault(
         "an item keeps what went back",
         "dim_items",
-        "coalesce(sold.revenue_minor, 0) - coalesce(sold.refunded_minor, 0)",
-        "coalesce(sold.revenue_minor, 0)",
+        "sold.revenue_minor - sold.refunded_minor",
+        "sold.revenue_minor",
         {"items_equal_orders"},
     ),
     ModelFault(

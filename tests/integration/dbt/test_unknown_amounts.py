@@ -108,6 +108,59 @@ def test_what_orders_without_a_rate_brought_by_item_channel_and_recommendation_i
     assert {shop_id for shops in failing.values() for shop_id in shops} <= {"a"}
 
 
+# A cohort whose orders have no rate until one of the next month, an item of which no order has one, and one that nobody bought.
+COHORT = (
+    shop("cohort", "CNY")
+    + order("cohort", "o1", "2026-08-03", "EUR", [100]).replace("'gold'", "'ore'")
+    + refund("cohort", "r1", "o1", "2026-08-04", "EUR", 50, "counted", 50)
+    + order("cohort", "o2", "2026-09-03", "CNY", [700]).replace("'p-o2'", "'p-o1'")
+    + order("cohort", "o3", "2026-10-03", "EUR", [30]).replace("'p-o3'", "'p-o1'")
+    + refund("cohort", "r2", "o2", "2026-10-04", "CNY", 50, "counted", 50)
+    + order("cohort", "o4", "2026-11-03", "EUR", [9])
+    + insert(
+        "items",
+        [
+            {"shop_id": "cohort", "item_id": each, "title": each, "category": "metal", "status": "active"}
+            | {"unit_price_minor": 100, "currency": "CNY"}
+            for each in ("gold", "ore", "tin")
+        ],
+    )
+    + insert("spend", [{"shop_id": "cohort", "spend_date": "2026-08-03", "channel": "x", "currency": "EUR", "amount_minor": 9}])
+)
+
+
+def test_what_a_cohort_paid_and_an_item_sold_is_unknown_without_a_rate(
+    project: Project, semantic_manifest: dict[str, Any]
+) -> None:
+    metrics = MetricSql(semantic_manifest)
+    amounts = "paid_minor, refunded_minor, net_minor, net_so_far_minor, net_per_customer_minor"
+    with project.built(COHORT) as marts:
+        months = (
+            f"select {amounts} from fct_cohorts where shop_id = 'cohort' and period = 'month' order by cohort_date, period_date"
+        )
+        assert marts.execute(months).fetchall() == [
+            (None, None, None, None, None),
+            (700, 0, 700, 700, 700),
+            (None, 50, -50, 650, 650),
+            (None,) * 5,
+            (None,) * 5,
+        ]
+        names = ("monthly_cohort_revenue", "monthly_cohort_revenue_per_customer", "spend", "expected_customer_value")
+        by_period = answers(marts, metrics.select(names[:2], ["cohort__period_number"], shop_id="cohort"))
+        revenue = {int(row["cohort__period_number"]): tuple(row[name] for name in names[:2]) for row in by_period}
+        of_weeks_too = dict.fromkeys(range(14), (None, None))
+        assert revenue == of_weeks_too | {1: (700, 700), 2: (-50, -50)}
+        [row] = answers(marts, metrics.select(names, shop_id="cohort", days=TimeRange(None, date(2026, 10, 31))))
+        assert [row[name] for name in names[2:]] == [None, None]
+        items = (
+            "select item_id, orders, revenue_minor, refunded_minor, net_revenue_minor from dim_items where shop_id = 'cohort'"
+        )
+        unsold, unknown = ("tin", 0, 0, 0, 0), ("ore", 1, None, None, None)
+        assert sorted(marts.execute(items).fetchall()) == [("gold", 3, 700, 50, 650), unknown, unsold]
+    failing = project.failing_tests(COHORT)
+    assert {shop_id for shops in failing.values() for shop_id in shops} <= {"a"}
+
+
 @pytest.mark.parametrize(
     ("spend", "spent", "cost"), [(None, None, None), (0, 0, None), (250, 250, 250)], ids=["none known", "nothing", "something"]
 )

@@ -1,5 +1,12 @@
 -- Money and orders that were not kept are in no cohort; what came back of the others counts in the period of its return. All
--- that happens in a period is null until the period is over.
+-- that happens in a period is null until the period is over, and amounts of orders or refunds of which none has a rate.
+{%- set so_far -%}
+    over (
+        partition by periods.period, periods.shop_id, periods.cohort_date
+        order by periods.period_number
+        rows between unbounded preceding and current row
+    )
+{%- endset %}
 with orders as (
 
     select * from {{ ref('int_customer_orders_kept') }}
@@ -53,9 +60,9 @@ movements as (
         first_date,
         paid_date as moved_date,
         1 as orders,
-        case when paid_minor is null then 1 else 0 end as orders_without_rate,
-        coalesce(paid_minor, 0) as paid_minor,
-        0 as refunded_minor
+        0 as refunds,
+        paid_minor,
+        null as refunded_minor
     from kept
     union all
     select
@@ -64,9 +71,9 @@ movements as (
         kept.first_date,
         greatest(kept.paid_date, refunds.refunded_date) as moved_date,
         0 as orders,
-        0 as orders_without_rate,
-        0 as paid_minor,
-        coalesce(refunds.counted_minor, 0) as refunded_minor
+        1 as refunds,
+        null as paid_minor,
+        refunds.counted_minor as refunded_minor
     from refunds
     inner join kept on refunds.shop_id = kept.shop_id and refunds.order_id = kept.order_id
 
@@ -82,7 +89,7 @@ dated as (
             {{ first_day_of(period, 'first_date') }} as cohort_date,
             {{ first_day_of(period, 'moved_date') }} as period_date,
             orders,
-            orders_without_rate,
+            refunds,
             paid_minor,
             refunded_minor
         from movements
@@ -100,9 +107,10 @@ happened as (
         period_date,
         cast(count(distinct case when orders = 1 then person_id end) as bigint) as active_customers,
         cast(sum(orders) as bigint) as orders,
-        cast(sum(orders_without_rate) as bigint) as orders_without_rate,
-        {{ sum_minor('paid_minor') }} as paid_minor,
-        {{ sum_minor('refunded_minor') }} as refunded_minor
+        {{ count_where('orders = 1 and paid_minor is null') }} as orders_without_rate,
+        cast(sum(refunds) as bigint) as refunds,
+        {{ sum_known_minor('paid_minor') }} as paid_minor,
+        {{ sum_known_minor('refunded_minor') }} as refunded_minor
     from dated
     group by period, shop_id, cohort_date, period_date
 
@@ -152,13 +160,16 @@ filled as (
         coalesce(happened.active_customers, 0) as active_customers,
         coalesce(happened.orders, 0) as orders,
         coalesce(happened.orders_without_rate, 0) as orders_without_rate,
-        coalesce(happened.paid_minor, 0) as paid_minor,
-        coalesce(happened.refunded_minor, 0) as refunded_minor,
-        sum(coalesce(happened.paid_minor, 0) - coalesce(happened.refunded_minor, 0)) over (
-            partition by periods.period, periods.shop_id, periods.cohort_date
-            order by periods.period_number
-            rows between unbounded preceding and current row
-        ) as net_so_far_minor
+        case when happened.orders > 0 then happened.paid_minor else 0 end as paid_minor,
+        case when happened.refunds > 0 then happened.refunded_minor else 0 end as refunded_minor,
+        case
+            when happened.shop_id is null or coalesce(happened.paid_minor, happened.refunded_minor) is not null
+                then coalesce(happened.paid_minor, 0) - coalesce(happened.refunded_minor, 0)
+        end as net_minor,
+        case
+            when count(happened.paid_minor) {{ so_far }} > 0
+                then sum(coalesce(happened.paid_minor, 0) - coalesce(happened.refunded_minor, 0)) {{ so_far }}
+        end as net_so_far_minor
     from periods
     left join happened
         on periods.period = happened.period
@@ -184,7 +195,7 @@ select
     case when is_over then orders_without_rate end as orders_without_rate,
     cast(case when is_over then paid_minor end as decimal(38, 0)) as paid_minor,
     cast(case when is_over then refunded_minor end as decimal(38, 0)) as refunded_minor,
-    cast(case when is_over then paid_minor - refunded_minor end as decimal(38, 0)) as net_minor,
+    cast(case when is_over then net_minor end as decimal(38, 0)) as net_minor,
     cast(case when is_over then net_so_far_minor end as decimal(38, 0)) as net_so_far_minor,
     case when is_over then cast(net_so_far_minor as double) / customers end as net_per_customer_minor
 from filled
