@@ -20,7 +20,6 @@ from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
 from jishi.shops import Shop, Shops
 from jishi.tables import BRONZE_LIVE
-from ops import airflow
 from ops.kafka import create_topics_of, wait_for_port
 from ops.lifecycle import common_environment
 from ops.parts import parts
@@ -57,7 +56,6 @@ def running(settings: Settings, flink: list[str] | None = None) -> Iterator[None
     ``flink`` is the command of another Flink job than the platform's. Raises RuntimeError naming what did not start.
     """
     paths = Paths.of(settings)
-    airflow.write_secrets(paths)  # not started here, but its part is declared with them
     commands = {part.name: part.command for part in parts(settings, paths)}
     if flink is not None:
         commands["flink"] = flink

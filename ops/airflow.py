@@ -28,6 +28,11 @@ def write_secrets(paths: Paths) -> None:
     write_once(paths.airflow / "passwords.json", json.dumps({ADMIN: password}))
 
 
+def has_secrets(paths: Paths) -> bool:
+    """Whether ``write_secrets`` was called, which a platform that was never started has not."""
+    return (paths.airflow / "passwords.json").exists()
+
+
 def _first_night(home: Path) -> datetime:
     """Since when nights are worked up, without a gap: the midnight (UTC) after the platform's first start."""
     first_start = datetime.fromtimestamp((home / "secret_key").stat().st_mtime, UTC)

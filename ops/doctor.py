@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from jishi.java import JavaMissing, java_home, java_version
 from jishi.paths import Paths
 from jishi.settings import Settings
-from ops import airflow
 from ops.ailments import ailments
 from ops.health import platform_health
 from ops.parts import parts
@@ -94,7 +93,6 @@ def _environment(paths: Paths, group: str) -> Finding:
 
 
 def _ports(settings: Settings, paths: Paths) -> list[Finding]:
-    airflow.write_secrets(paths)
     findings = []
     for part in parts(settings, paths):
         for port, setting in part.listens_on:
@@ -105,7 +103,6 @@ def _ports(settings: Settings, paths: Paths) -> list[Finding]:
 
 
 def _running(settings: Settings, paths: Paths) -> list[Finding]:
-    airflow.write_secrets(paths)
     healths = platform_health(parts(settings, paths), settings, paths)
     return [
         Finding(h.name, h.is_healthy, h.message if h.is_healthy else f"{h.message}; see {paths.log / (h.name + '.log')}")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
-from ops.airflow import airflow_environment
+from ops.airflow import airflow_environment, has_secrets
 
 Stage = Literal["first", "after_kafka", "after_airflow", "after_superset"]
 
@@ -68,13 +68,13 @@ def _chosen(settings: Settings) -> set[str]:
 
 
 def all_parts(settings: Settings, paths: Paths) -> list[Part]:
-    """Every part there is."""
+    """Every part there is; those of Airflow have no environment to start with before ``write_secrets``."""
 
     def module(name: str, *arguments: str, group: str = "main") -> list[str]:
         return [str(paths.python(group)), "-m", name, *arguments]
 
     airflow = [str(paths.envs / "airflow" / "bin" / "airflow")]
-    airflow_env = airflow_environment(settings, paths)
+    airflow_env = airflow_environment(settings, paths) if has_secrets(paths) else {}
     return [
         Part("kafka", module("ops.kafka"), port=settings.kafka_port, port_setting="JISHI_KAFKA_BOOTSTRAP"),
         Part(

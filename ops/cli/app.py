@@ -159,13 +159,11 @@ def down() -> None:
 @app.command()
 def status() -> None:
     """Show each part, its health and its address; exit 1 when one is not healthy."""
-    from ops import airflow
     from ops.health import platform_health
     from ops.parts import parts
 
     settings = get_settings()
     paths = Paths.of(settings)
-    airflow.write_secrets(paths)
     healths = platform_health(parts(settings, paths), settings, paths)
     table = TextTable()
     for heading in ("part", "process", "health", "what it says", "address"):

@@ -26,7 +26,6 @@ from jishi.lake.versions import MartsFile, TableVersion, Versions, VersionsUnrea
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.tables import ONLINE_PARITY
-from ops import airflow
 from ops.health import platform_health
 from ops.marts_age import marts_published_at
 from ops.parts import is_chosen, parts
@@ -75,7 +74,6 @@ class PlatformCollector(Collector):
         """Whether each part that answers to others does. Of those that beat, the age of their last sign tells."""
         if not self._settings.part_hosts:
             return {}
-        airflow.write_secrets(self._paths)  # parts name them
         answering = [each for each in parts(self._settings, self._paths) if each.port or each.watched_as]
         return {each.name: each.is_healthy for each in platform_health(answering, self._settings, self._paths)}
 

@@ -43,6 +43,13 @@ def test_status_without_a_platform_is_not_healthy() -> None:
     assert CliRunner().invoke(app, ["status"]).exit_code == 1
 
 
+@pytest.mark.parametrize("command", ["status", "doctor"])
+def test_a_look_at_a_platform_that_never_ran_writes_nothing(command: str) -> None:
+    """Since Airflow's secrets are there it works up nights, so a look would have set that, too."""
+    CliRunner().invoke(app, [command])
+    assert not get_settings().var.exists()
+
+
 def test_a_demo_ends_on_a_day_that_is_over() -> None:
     result = CliRunner().invoke(app, ["demo", "--until", "9998-12-31"], env={"COLUMNS": "200"})
     assert result.exit_code == 2
