@@ -25,7 +25,7 @@ from jishi.contract.fields import ShopId as ShopIdForm
 from jishi.landing import MANIFEST, LandingError, Manifest, ShopFacts, landed_lines, load_manifest, settle
 from jishi.paths import Paths
 from jishi.settings import get_settings
-from jishi.shops import Shop, Shops
+from jishi.shops import Shop, Shops, UnknownShop
 from jishi.text_tables import text_console
 
 EventFiles = Annotated[list[Path], typer.Argument(help="JSON-lines files of raw events, in the order of knowing")]
@@ -59,6 +59,7 @@ def events(
 ) -> None:
     """A shop's own event files → landing files."""
     _leave_to_jishi(work_up)
+    _require_known(shop, name)
     known = Shops.load(Paths.of(get_settings()).shops_file).shops.get(valid_shop_id(shop))
     try:
         wanted = Shop(
@@ -92,6 +93,7 @@ def orders(
 ) -> None:
     """Order lines, cancellations and refunds of another system → landing files."""
     _leave_to_jishi(work_up)
+    _require_known(shop, name)
     mapping = _mapping(map_file, preset, shop, currency=currency, time_zone=time_zone, decimal=decimal, time_format=time_format)
     facts = _facts(shop, name, mapping.time_zone, mapping.currency)
     paths = Paths.of(get_settings())
@@ -120,6 +122,7 @@ def items(
 ) -> None:
     """Items of another system, in their whole state → landing files."""
     _leave_to_jishi(work_up)
+    _require_known(shop, name)
     mapping = _mapping(map_file, preset, shop, presets=ITEM_PRESETS)
     if changed_at is None and "changed_at" not in mapping.columns:
         raise LandingError("nothing says since when the items are so; give --changed-at, or a column for changed_at")
@@ -133,6 +136,22 @@ def items(
         _preview(lines, valid_shop_id(shop), facts, mapping.currency, as_json)
         return
     _import(files, shop, facts, maps, add, lines)
+
+
+def _require_known(shop: str, name: str | None) -> None:
+    """Raise LandingError for a shop that nobody made, which may be one that was typed wrong; the first of all, and one with a
+    name of its own, are new.
+    """
+    paths = Paths.of(get_settings())
+    known = Shops.load(paths.shops_file)
+    if name is not None or not known.shops or (paths.history / valid_shop_id(shop)).exists():
+        return
+    try:
+        known.get(shop)
+    except UnknownShop as error:
+        raise LandingError(
+            f"--shop: {error}. A new one is made with jishi shops create {shop} --currency … --time-zone …, or by --name here"
+        ) from None
 
 
 def valid_shop_id(shop: str) -> str:

@@ -182,9 +182,10 @@ class Shops(BaseModel):
         write_json(path, self.model_dump(mode="json"))
 
     def get(self, shop_id: str) -> Shop:
-        """The shop, or UnknownShop with the shops that there are."""
+        """The shop, or UnknownShop with the shops that there are, a near one first."""
         if shop_id not in self.shops:
-            raise UnknownShop(f"unknown shop {shop_id!r}; known: {', '.join(sorted(self.shops)) or 'none'}")
+            near = "".join(f", perhaps {each!r}" for each in get_close_matches(shop_id, self.shops, 1))
+            raise UnknownShop(f"unknown shop {shop_id!r}{near}; known: {', '.join(sorted(self.shops)) or 'none'}")
         return self.shops[shop_id]
 
     def create(self, shop: Shop) -> Shop:

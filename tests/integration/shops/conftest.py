@@ -178,7 +178,7 @@ def _import_retail(platform: ShopPlatform, folder: Path) -> None:
     file, mapping = folder / "retail.parquet", folder / "retail.yaml"
     retail_lines().to_parquet(file)
     mapping.write_text(yaml.safe_dump(retail.MAPPING))
-    platform.command("import retail", "imports", "orders", str(file), "--shop", RETAIL, "--map", str(mapping))
+    platform.command("import retail", "imports", "orders", str(file), "--shop", RETAIL, "--map", str(mapping), "--name", RETAIL)
 
 
 @pytest.fixture(scope="package")

@@ -26,6 +26,7 @@ from jishi.contract import Event, check_event
 from jishi.landing import LandingError, load_manifest
 from jishi.paths import Paths
 from jishi.settings import get_settings
+from jishi.shops import Shop, Shops
 
 MAPPING = {
     "currency": "GBP",
@@ -246,3 +247,22 @@ def test_what_was_oversold_is_out_of_stock(paths: Paths, tmp_path: Path) -> None
     run("items", str(tmp_path / "items.csv"), "--shop", "r", "--map", str(tmp_path / "map.yaml"), *at)
     [pen] = events(paths)
     assert (pen["properties"]["stock"], isinstance(check_event(pen, "r"), Event)) == (0, True)
+
+
+def test_a_shop_that_nobody_made_is_refused_where_others_are_known_and_made_by_its_name(
+    paths: Paths, export: Path, tmp_path: Path
+) -> None:
+    words = ("orders", str(export), "--map", str(mapping_file(tmp_path)), "--shop")
+    run(*words, "first")
+    with Shops.edit(paths.shops_file) as shops:
+        shops.add(Shop(shop_id="lanting", name="Lanting"))
+    run(*words, "lanting")
+    run(*words, "first", "--dry-run")
+    for command in (("orders", *words[1:]), ("events", str(export), "--shop"), ("items", *words[1:])):
+        refused = CliRunner().invoke(app, [*command, "lantign"])
+        assert isinstance(refused.exception, LandingError), refused.output
+        assert str(refused.exception).startswith("--shop: unknown shop 'lantign', perhaps 'lanting'; known: lanting. ")
+        assert "jishi shops create lantign" in str(refused.exception)
+    assert not (paths.history / "lantign").exists()
+    run(*words, "other", "--name", "Other")
+    assert (paths.history / "other").exists()

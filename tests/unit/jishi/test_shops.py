@@ -47,6 +47,9 @@ def test_an_unknown_shop_is_named_with_the_known_ones() -> None:
     shops.add(Shop(shop_id="a", name="a"))
     with pytest.raises(UnknownShop, match="unknown shop 'x'; known: a"):
         shops.get("x")
+    shops.add(Shop(shop_id="lanting", name="b"))
+    with pytest.raises(UnknownShop, match="unknown shop 'lantign', perhaps 'lanting'; known: a, lanting"):
+        shops.get("lantign")
 
 
 def test_groups_hold_every_shop_once_and_are_of_nearly_one_size() -> None:
