@@ -136,7 +136,7 @@ def send(
 def main() -> int:
     """Run the command; a user's error is one sentence, a part's a line of its log, and exit code 2."""
     try:
-        app(standalone_mode=True)
+        app(prog_name="jishi" if sys.argv[1:2] == ["send"] else None)
     except (Failed, WalCorrupt, WalLocked) as error:
         if sys.argv[1] in ("serve", "forward"):
             logging.getLogger("collector").error("%s", error)

@@ -113,7 +113,7 @@ def _counts_table(counts: dict[str, LineCounts], title: str) -> TextTable:
 
 def main() -> int:
     """Run the command; a user's error is one sentence and exit code 2."""
-    return run_command(app, (LandingError, BadRunId))
+    return run_command(partial(app, prog_name="jishi import"), (LandingError, BadRunId))
 
 
 if __name__ == "__main__":

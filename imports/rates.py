@@ -30,6 +30,7 @@ from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shops, UnknownShop
 from jishi.tables import BRONZE_FX_RATES
+from jishi.text_tables import TextTable, text_console
 
 _COLUMNS = ("date", "currency", "rate")
 
@@ -37,7 +38,8 @@ _COLUMNS = ("date", "currency", "rate")
 def rates(
     file: Annotated[Path, typer.Argument(help="CSV, Excel or Parquet with the columns date, currency, rate")],
     shop: Annotated[str, typer.Option(help="shop id; its home currency is that of the registry")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="write nothing; print what was read as JSON")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="write nothing; show what was read")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="with --dry-run: as JSON")] = False,
 ) -> None:
     """Exchange rates of a shop: what one unit of each currency is worth in the shop's own, by date."""
     settings = get_settings()
@@ -47,11 +49,7 @@ def rates(
         raise LandingError(f"--shop: {error}") from None
     read = read_rates(file, home_currency)
     if dry_run:
-        first = [
-            {"date": f"{rate.rate_date}", "currency": rate.currency, "rate": plain_text(rate.rate)} for rate in read[:SHOWN]
-        ]
-        totals = Totals(events=Counter(rate.currency for rate in read), first=first)
-        print(preview_json(totals, [_doubt(earlier, later) for earlier, later in leaps(read)]))
+        _preview(shop, home_currency, read, as_json)
         return
     now = datetime.fromtimestamp(time.time(), UTC).replace(tzinfo=None)
     kept = publish_rates(settings, shop, home_currency, read, now)
@@ -62,6 +60,32 @@ def rates(
     print("them from now on; marts take them with the next build: jishi import history, or the DAG daily")
     for earlier, later in leaps(kept):
         print(_doubt(earlier, later))
+
+
+def _preview(shop_id: str, home_currency: str, read: list[FxRate], as_json: bool) -> None:
+    """What the import would do, for people or as JSON."""
+    doubts = [_doubt(earlier, later) for earlier, later in leaps(read)]
+    if as_json:
+        first = [
+            {"date": f"{rate.rate_date}", "currency": rate.currency, "rate": plain_text(rate.rate)} for rate in read[:SHOWN]
+        ]
+        print(preview_json(Totals(events=Counter(rate.currency for rate in read), first=first), doubts))
+        return
+    console = text_console()
+    table = TextTable(title=f"{shop_id}: nothing was written", title_justify="left")
+    table.add_column("currency")
+    table.add_column("rates", justify="right")
+    table.add_column("dates")
+    table.add_column(f"lowest, {home_currency}", justify="right")
+    table.add_column(f"highest, {home_currency}", justify="right")
+    for currency in sorted({rate.currency for rate in read}):
+        of_currency = [rate for rate in read if rate.currency == currency]
+        days, worth = sorted(rate.rate_date for rate in of_currency), sorted(rate.rate for rate in of_currency)
+        lowest, highest = plain_text(worth[0]), plain_text(worth[-1])
+        table.add_row(currency, f"{len(of_currency):,}", f"{days[0]} – {days[-1]}", lowest, highest)
+    console.print(table)
+    for doubt in doubts:
+        console.print(doubt, markup=False, highlight=False, soft_wrap=True)
 
 
 def read_rates(file: Path, home_currency: str) -> list[FxRate]:

@@ -8,6 +8,7 @@ import secrets
 import sys
 import time
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -139,7 +140,7 @@ def main() -> int:
     """Run the command; a user's error is one sentence and exit code 2."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(help=__doc__)(run)
-    return run_command(app, (UsageError, LiveError))
+    return run_command(partial(app, prog_name="jishi simulate"), (UsageError, LiveError))
 
 
 if __name__ == "__main__":

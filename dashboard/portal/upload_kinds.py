@@ -61,7 +61,7 @@ KINDS = {
             has_times=True,
             most_files=5,
         ),
-        UploadKind("rates", "Exchange rates", "rates", look=("--dry-run",)),
+        UploadKind("rates", "Exchange rates", "rates", look=("--dry-run", "--json")),
         UploadKind("spend", "Spend", "spend", look=("--dry-run",), options=("decimal", "time-format")),
     )
 }

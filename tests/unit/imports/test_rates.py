@@ -89,6 +89,22 @@ def test_a_row_that_is_no_rate_refuses_the_file_and_is_named(tmp_path: Path, row
     assert problem in str(error.value)
 
 
+def test_a_dry_run_shows_a_table_or_json_and_writes_nothing(paths: Paths, tmp_path: Path) -> None:
+    file = rates_file(tmp_path, "2026-03-02,USD,151", "2026-03-01,USD,150.250", "2026-03-09,USD,1500", "2026-03-01,KWD,490.5")
+    done = run("rates", file, "--shop", SHOP, "--dry-run")
+    assert f"{SHOP}: nothing was written" in done.output
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in done.output.splitlines() if line.startswith("│")]
+    assert cells == [
+        ["KWD", "1", "2026-03-01 – 2026-03-01", "490.5", "490.5"],
+        ["USD", "3", "2026-03-01 – 2026-03-09", "150.25", "1500"],
+    ]
+    assert "is that right? USD is 151 on 2026-03-02 and 1500 on 2026-03-09" in done.output
+    known = orjson.loads(run("rates", file, "--shop", SHOP, "--dry-run", "--json").output)
+    assert known["counts"] == {"USD": 3, "KWD": 1}
+    assert known["first"][1] == {"date": "2026-03-01", "currency": "USD", "rate": "150.25"}
+    assert not paths.fx_rates.exists()
+
+
 def test_a_file_without_rates_and_an_unknown_shop_are_refused(paths: Paths, tmp_path: Path) -> None:
     with pytest.raises(LandingError, match="no rate"):
         read_rates(rates_file(tmp_path), "JPY")

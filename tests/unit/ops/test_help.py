@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import runpy
 import sys
 
@@ -33,11 +34,36 @@ def test_jars_are_fetched_as_set_up_and_tests_ask(
     words: list[str], has_object_store: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[bool] = []
-    monkeypatch.setattr(jars, "fetch_jars", lambda _, *, with_object_store: asked.append(with_object_store) or [])
+
+    def fetch_jars(_: object, *, with_object_store: bool) -> list[str]:
+        asked.append(with_object_store)
+        return []
+
+    monkeypatch.setattr(jars, "fetch_jars", fetch_jars)
     monkeypatch.setattr(sys, "argv", ["ops.jars", *words])
     jars.main()
     assert asked == [has_object_store]
     assert "0 jars" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "command"),
+    [
+        ("imports", [], "jishi import"),
+        ("imports", ["orders"], "jishi import orders"),
+        ("simulator", [], "jishi simulate"),
+        ("collector", ["send"], "jishi send"),
+    ],
+)
+def test_the_help_of_a_part_names_the_command_that_its_reader_typed(
+    module: str, words: list[str], command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [module, *words, "--help"])
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(f"{module}.__main__").main()
+    assert ended.value.code == 0
+    assert f"Usage: {command} [OPTIONS]" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_help_of_import_names_all_that_it_takes() -> None:
