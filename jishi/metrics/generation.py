@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 
 _TIME = "metric_time__"
+_TIMES = [_TIME + grain for grain in ("day", "week", "month", "quarter", "year")]
+# What MetricFlow says of a name that it cannot group or filter by, alone or in a filter.
+_NO_DIMENSION = re.compile(r"does not match any.*?(?:Query|Object Builder) Input:\s+(?:\w+\(')?(\w+)(?:'\))?\n", re.DOTALL)
 
 
 class MetricQueryRefused(ValueError):
@@ -100,8 +103,23 @@ class MetricSql:
         """What a metric can be asked by, besides the shop and time, such as visit__channel. Raises MetricQueryRefused."""
         if metric not in self._metrics:
             raise MetricQueryRefused(f"there is no metric {metric!r}{_nearest(metric, [*self._metrics])}")
-        names = (each.dunder_name for each in self._flow().simple_dimensions_for_metrics([metric]))
-        return sorted(name for name in names if name.count("__") == 1 and not name.startswith(("metric_time__", "shop__")))
+        return self._dimensions([metric])
+
+    def _dimensions(self, metrics: Sequence[str]) -> list[str]:
+        names = (each.dunder_name for each in self._flow().simple_dimensions_for_metrics([*metrics]))
+        return sorted(name for name in names if name.count("__") == 1 and not name.startswith((_TIME, "shop__")))
+
+    def _refusal(self, error: Exception, metrics: Sequence[str]) -> str:
+        """What MetricFlow says, or in a sentence by what these metrics cannot be asked and by what they can."""
+        if (match := _NO_DIMENSION.search(str(error))) is None:
+            return str(error)
+        known = [*self._dimensions(metrics), *_TIMES]
+        by_last_word = {name.rpartition("__")[2]: name for name in known}
+        near = _nearest(match[1], known)
+        if not near and (word := get_close_matches(match[1].rpartition("__")[2], by_last_word, n=1)):
+            near = f", perhaps {by_last_word[word[0]]!r}"
+        cannot = "cannot" if len(metrics) == 1 else "cannot together"
+        return f"{', '.join(metrics)} {cannot} be asked by {match[1]!r}{near}; known: {', '.join(known)}"
 
     def saved(self, name: str) -> str:
         """SELECT what a saved query holds. Raises MetricQueryRefused."""
@@ -121,7 +139,7 @@ class MetricSql:
         try:
             sql = pruned(self._flow().explain(asked).sql_statement.without_descriptions.sql.rstrip(), self._dates)
         except MetricFlowException as error:
-            raise MetricQueryRefused(str(error)) from error
+            raise MetricQueryRefused(self._refusal(error, metrics)) from error
         # MetricFlow fills single counts and sums; a sum of those is null where none of them has a row.
         derived = [name for name in metrics if self._metrics[name]["type"] == "derived"]
         shown = {name: f"COALESCE({name}, 0)" for name in derived if is_zero_without_rows(name, self._metrics)}

@@ -316,7 +316,10 @@ def test_rows_of_a_saved_query_roll_up_to_the_metric(built: Paths, layer: Metric
     ("question", "message"),
     [
         ({"metrics": ["gmw"]}, "there is no metric 'gmw', perhaps 'gmv'"),
-        ({"metrics": ["gmv"], "by": ["visit__device"]}, "visit__device"),
+        (
+            {"metrics": ["gmv"], "by": ["visit__device"]},
+            "^gmv cannot be asked by 'visit__device'; known: customer__classic_segment",
+        ),
         ({"metrics": ["gmv"], "where": ["{{ nonsense }}"]}, "nonsense"),
         ({"metrics": ["gmv"], "shop_id": "{{ 1 }}"}, "the sign of a template"),
         ({"metrics": ["gmv"], "order": ["orders"]}, "no column 'orders' to order by"),
