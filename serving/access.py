@@ -24,7 +24,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         "model": ErrorOut,
         "description": "A good key, but of another shop than the path's; the same answer whether that shop exists or not.",
     },
-    422: {"model": ErrorOut, "description": "A parameter is wrong; `field` names it."},
+    422: {"model": ErrorOut, "description": "A parameter is wrong, or unknown; `field` names it."},
     503: {
         "model": ErrorOut,
         "description": "The shop has no items yet, or serving has just started and still reads what "

@@ -26,6 +26,7 @@ from serving.engine import Engine
 from serving.explained import Explain
 from serving.filter_parameters import CHANNEL, DEVICE, EXCLUDE_PURCHASED, EXPLAIN, filter_of
 from serving.item_filter import ItemFilter
+from serving.known_parameters import refuse_unknown_parameters
 from serving.list_route import ListRoute, new_request_id
 from serving.readiness import readiness, shop_readiness
 from serving.recommend import CatchingUp, NoRelease
@@ -80,8 +81,9 @@ def make_app(
     app.middleware("http")(_measure)
     app.add_middleware(ListRoute, engine=engine)  # outermost: what it answers, nobody else looks at
     app.include_router(_ROUTES)
-    for part in (batch, category_order, preview):
-        app.include_router(part.ROUTES)
+    for part in (batch, category_order):
+        app.include_router(part.ROUTES, dependencies=[Depends(refuse_unknown_parameters)])
+    app.include_router(preview.ROUTES)
     if storefronts is not None:
         add_storefront(app, storefronts)
     return app
@@ -91,6 +93,7 @@ def make_app(
     "/v1/shops/{shop_id}/recommendations",
     responses=LIST_RESPONSES,
     response_model_exclude_unset=True,
+    dependencies=[Depends(refuse_unknown_parameters)],
     summary="Recommend items to a shopper",
     tags=["recommendations"],
 )
@@ -161,7 +164,8 @@ def recommendations(
 
 @_ROUTES.get(
     "/v1/shops/{shop_id}/readiness",
-    responses={code: RESPONSES[code] for code in (401, 403)},
+    responses={code: RESPONSES[code] for code in (401, 403, 422)},
+    dependencies=[Depends(refuse_unknown_parameters)],
     summary="Can this shop be answered for, and with what?",
     tags=["operations"],
 )

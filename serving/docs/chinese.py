@@ -76,7 +76,7 @@ CHINESE = {
     "A good key, but of another shop than the path's; the same answer whether that shop exists or not.": (
         "密钥有效，但属于另一家店；无论路径里的店铺是否存在，回答都一样。"
     ),
-    "A parameter is wrong; `field` names it.": "某个参数有误；`field` 指出是哪个。",
+    "A parameter is wrong, or unknown; `field` names it.": "某个参数有误或不存在；`field` 指出是哪个。",
     "The shop has no items yet, or serving has just started and still reads what was sold out meanwhile; ask again after "
     "`Retry-After`.": ("这家店还没有商品，或者服务刚启动、正在读取期间售罄的商品；请在 `Retry-After` 之后重试。"),
     # fields

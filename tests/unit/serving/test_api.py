@@ -84,9 +84,27 @@ def test_a_bad_parameter_is_named(api: Any, params: dict[str, Any], field: str) 
     assert error["message"].startswith(f"{field}: ")
 
 
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("categry", ", perhaps category"), ("userId", ", perhaps user_id"), ("page", ""), ("x" * 5_000, "")],
+)
+def test_an_unknown_parameter_is_refused_with_the_near_one(api: Any, name: str, near: str) -> None:
+    answer = api.get(**{name: "x"})
+    assert answer.status_code == 422
+    error = answer.json()["error"]
+    assert (error["code"], error["field"]) == ("bad_parameter", name[:100])
+    assert error["message"].startswith(f"{name[:100]}: there is no such parameter{near}; known: user_id, ")
+    headers, asked = {"Authorization": f"Bearer {api.keys['a']}"}, {"shoppers": [{"user_id": "u1"}]}
+    lists = api.client.post("/v1/shops/a/recommendations/batch?limit=5", json=asked, headers=headers)
+    assert (lists.status_code, lists.json()["error"]["field"]) == (422, "limit")
+    assert api.get("/v1/shops/a/readiness", verbose=1).status_code == 422
+    assert api.get("/healthz", verbose=1).status_code == 200
+
+
 def test_the_key_comes_before_the_parameters(api: Any) -> None:
     assert api.get(key=None, limit=0).status_code == 401
     assert api.get(key="b", limit=0).status_code == 403
+    assert api.get(key="b", nothing=0).status_code == 403
 
 
 def test_wrong_keys_have_codes_and_reveal_no_shop(api: Any) -> None:
