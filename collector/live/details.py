@@ -34,6 +34,7 @@ _SENTENCES = (
     (r"lies more than a year ahead", "时间在一年之后"),
     (r"needs user_id or anonymous_id", "user_id 和 anonymous_id 至少要有一个"),
     (r"^add '([^']+)'", r"缺少 \1"),
+    (r"^(.*) is not an event type, perhaps ('\w+')", r"没有 \1 这种事件，是否为 \2？"),
     (r"^(.*) is not an event type", r"没有 \1 这种事件"),
     (r"^send a JSON object, not (\w+)", r"应为 JSON 对象，不是 \1"),
     (r"this key belongs to shop (.*); send", r"此密钥属于店铺 \1"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,6 +16,7 @@ from jishi.contract.fields import to_ms
 from jishi.contract.normal import BadId, with_normal_fields
 from jishi.outcomes import CLAIM
 
+_MOST_OF_TYPE, _LIKENESS = 40, 0.75
 NOT_FROM_A_PAGE = "not_from_a_page"
 TOO_LARGE_FOR_LOG = "too_large_for_log"
 HORIZON_MS = 366 * 24 * 3600 * 1000  # no clock is a year ahead: what claims to be is a mistake, also in imported history
@@ -79,7 +82,8 @@ def checked(
         return raw, Refusal("missing_field", "type", "add 'type', the name of the event, such as item_viewed")
     model = types.get(name) if isinstance(name, str) else None
     if model is None:
-        return raw, Refusal("unknown_type", "type", f"{_shown(name)} is not an event type; see docs/events.md for the list")
+        detail = f"{_shown(name)} is not an event type{_near(name, tuple(types))}; see docs/events.md for the list"
+        return raw, Refusal("unknown_type", "type", detail)
     try:
         raw = with_normal_fields(raw, model)
         event = model.model_validate(raw)
@@ -88,6 +92,16 @@ def checked(
     except ValidationError as error:
         return raw, _refusal_of(error)
     return raw, event if now_ms is None else _within_horizon(event, now_ms)
+
+
+@lru_cache(1024)
+def _near_type(name: str, known: tuple[str, ...]) -> str:
+    return "".join(f", perhaps {each!r}" for each in get_close_matches(name, known, 1, _LIKENESS))
+
+
+def _near(name: object, known: tuple[str, ...]) -> str:
+    """The event type that was perhaps meant."""
+    return _near_type(name[:_MOST_OF_TYPE].lower(), known) if isinstance(name, str) else ""
 
 
 def _within_horizon(event: Event, now_ms: int) -> Event | Refusal:

@@ -82,6 +82,25 @@ def test_a_broken_event_is_refused_by_name(change: dict[str, Any], reason: str, 
     assert refusal.detail
 
 
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("page_veiw", ", perhaps 'page_viewed'"),
+        ("Add_To_Cart", ", perhaps 'item_added_to_cart'"),
+        ("purchase", ""),
+        ("x" * 5_000, ""),
+        ("\ud800", ""),
+        (7, ""),
+    ],
+)
+def test_a_type_that_was_typed_wrong_is_answered_with_the_near_one(name: object, near: str) -> None:
+    refusal = check_event(golden("item_viewed") | {"type": name}, "lanting")
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == "unknown_type"
+    assert refusal.detail.endswith(f"' is not an event type{near}; see docs/events.md for the list")
+    assert len(refusal.detail) < 200
+
+
 @pytest.mark.parametrize("field", ["event_id", "shop_id", "occurred_at", "properties"])
 def test_a_missing_field_is_named(field: str) -> None:
     raw = golden("item_viewed")

@@ -113,3 +113,12 @@ def test_requests_repetitions_and_times_are_described_in_chinese(world: Any, vie
     for event in shown:
         assert_chinese(event["detail"]["en"])
         assert event["detail"]["zh"] == detail_of(event["detail"]["en"])["zh"]  # type: ignore[index]
+
+
+def test_the_near_type_is_named_in_both_languages() -> None:
+    refusal = check_event({"type": "page_veiw"}, now_ms=NOW_MS)
+    assert isinstance(refusal, Refusal)
+    assert detail_of(refusal.detail) == {
+        "en": "'page_veiw' is not an event type, perhaps 'page_viewed'; see docs/events.md for the list",
+        "zh": "没有 'page_veiw' 这种事件，是否为 'page_viewed'？",
+    }
