@@ -83,11 +83,17 @@ class Formats:
         return self.value(column, value, row.get("currency"))
 
     def unit(self, column: Column) -> str:
-        """The unit of a column for a heading or an axis; empty where it has none."""
+        """The unit of a column; empty where it has none."""
         if column.unit == "money":
             return self.currency
         zh, en = UNITS.get(column.unit, ("", ""))
         return zh if self.language == "zh" else en
+
+    def unit_beside_label(self, column: Column) -> str:
+        """The unit for a heading of its label; empty where the label says it: pieces, and not pieces (pieces)."""
+        unit, label = self.unit(column), self.label(column).casefold()
+        is_there = unit in label if self.language == "zh" else unit.casefold() in label.split()
+        return "" if is_there else unit
 
     def label(self, column: Column) -> str:
         """What a column is called."""

@@ -70,8 +70,7 @@ def choices_of(marts: ShopMarts) -> dict[str, list[str]]:
 def funnel_of(marts: ShopMarts, formats: Formats, choice: FunnelChoice) -> list[FunnelStep]:
     """The steps of the choice; empty where no visit viewed anything, and in a build without these metrics."""
     names = CATEGORY_STEPS if choice.category else VISIT_STEPS
-    where = [equals(_CATEGORY, choice.category)] if choice.category else []
-    rows = _rows(marts, choice, names, "visit_category" if choice.category else "visit", where)
+    rows = _rows(marts, choice, names, "visit_category" if choice.category else "visit", _of_category(choice))
     widest = max((row[names[0]] or 0 for row in rows), default=0)
     if not widest:
         return []
@@ -86,9 +85,9 @@ def funnel_of(marts: ShopMarts, formats: Formats, choice: FunnelChoice) -> list[
 def category_funnels(
     visit: PageVisit, marts: ShopMarts, formats: Formats, choice: FunnelChoice
 ) -> tuple[list[Column], list[CategoryFunnel]]:
-    """The funnel of each category in visits of the choice's kind, most viewed first, with the columns."""
+    """The funnel of each category, or the chosen one, in visits of the choice's kind, most viewed first, with the columns."""
     names = (*CATEGORY_STEPS, CONVERSION)
-    rows = _rows(marts, choice, names, "visit_category", [], _CATEGORY)
+    rows = _rows(marts, choice, names, "visit_category", _of_category(choice), _CATEGORY)
     columns = [column_of_metric(marts.build.metrics[name]) for name in names if rows]
     funnels = []
     for row in rows:
@@ -96,6 +95,10 @@ def category_funnels(
         shown = [formats.value(column, row[column.name]) for column in columns]
         funnels.append(CategoryFunnel(row[_CATEGORY], shown, visit.path("traffic", **query)))
     return columns, funnels
+
+
+def _of_category(choice: FunnelChoice) -> list[str]:
+    return [equals(_CATEGORY, choice.category)] if choice.category else []
 
 
 def _rows(

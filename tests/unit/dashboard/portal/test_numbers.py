@@ -377,6 +377,9 @@ def test_each_category_has_its_funnel_and_leads_to_its_visits(twins: TwinShops) 
     assert "category=plain-category" in path
     assert "device=plain-device" in path
     chosen = twins.client().get(unescape(path)).text
+    assert row in chosen
+    other = twins.client().get(f"/shops/{PLAIN}/traffic", params=days | {"category": "another"}).text
+    assert "<h2>Funnel by category</h2>" not in other
     for behind in re.findall(r'href="([^"]*/rows/visit-categories[^"]*)"', chosen):
         assert "plain-category" in twins.client().get(unescape(behind)).text
     for language, meaning in (("en", "Second step of a category"), ("zh", "类目漏斗第二步")):

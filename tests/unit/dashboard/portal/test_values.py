@@ -114,3 +114,22 @@ def test_the_audit_log_is_in_the_readers_words(twins: TwinShops) -> None:
     assert [chip for chip in chips if re.match("[A-Za-z]", chip)] == []
     english = re.findall(r'<span class="chip">(.*?)</span>', twins.client().get(f"/shops/{PLAIN}/audit").text)
     assert {"Page: Today", "Rows: Orders", "Channel: direct"} <= set(english)
+
+
+def test_a_heading_says_its_unit_once(twins: TwinShops) -> None:
+    """Pieces, and not Pieces (pieces); the unit stays where the label does not say it."""
+    shown = {
+        name: ENGLISH.unit_beside_label(column_named(name)) for name in ("units", "units_per_day", "units_30d", "net_minor")
+    }
+    assert shown == {"units": "", "units_per_day": "", "units_30d": "pieces", "net_minor": "CNY"}
+    assert [CHINESE.unit_beside_label(column_named(name)) for name in ("units", "stock")] == ["", "件"]
+    pages = [twins.client().get(f"/shops/{PLAIN}/{page}").text for page in ("items", "channels", "traffic", "customers")]
+    headings = re.findall(r"<th scope=\"col\"[^>]*>([^<]*) <small>\(([^)]*)\)</small>", "".join(pages))
+    assert headings
+    assert [(label, unit) for label, unit in headings if unit.casefold() in label.casefold().split()] == []
+
+
+def test_buttons_of_periods_stay_together(twins: TwinShops) -> None:
+    text = twins.client().get(f"/shops/{PLAIN}/items").text
+    [buttons] = re.findall(r'<span class="periods">(.*?)</span>', text)
+    assert re.findall(r">([^<]+)</a>", buttons) == ["7 days", "30 days", "90 days"]
