@@ -1,7 +1,7 @@
 """What a shop's models are judged by, read without the rest: the split, and the acts of those who acted in the test days.
 
-A candidate made from tables is of a shop whose acts need not fit memory. Every question of the judges is about a person who
-acted in the test interval, so nobody else's acts are read; what all acts say together (split, digest) is added up by DuckDB.
+Every question of the judges is about a person who acted in the test interval, so nobody else's acts are read; what all acts say
+together (split, digest) is added up by DuckDB. A candidate made from tables is of a shop whose acts need not fit memory.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from models.data.act_contexts import CONTEXT, CONTEXT_OF_ACTS, ActContexts
 from models.data.interactions import (
     IN_ORDER,
     OF_SHOP,
@@ -23,6 +24,7 @@ from models.data.interactions import (
     cut_value,
     instant,
     known_before,
+    numbered,
 )
 from models.data.sequences import evenly_spaced
 from models.data.split import SplitWindow, last_active_days
@@ -53,6 +55,16 @@ def describe(connection: duckdb.DuckDBPyConnection, shop_id: str, before: dateti
     return Acts(*row)
 
 
+def digest_with_contexts(connection: duckdb.DuckDBPyConnection, shop_id: str) -> str:
+    """A digest of all acts and of by what each came, that does not depend on their order. Raises NoInteractions."""
+    sums = [describe(connection, shop_id).digest]
+    for columns, table in (("channel, device, city", "silver_events"), ("delivery_region", "silver_orders")):
+        of_acts = f"shop_id = $shop and event_id in (select a.event_id {OF_SHOP})"
+        sql = f"select coalesce(sum(hash(event_id, {columns})), 0)::varchar from {table} where {of_acts}"
+        sums += connection.execute(sql, {"shop": shop_id}).fetchall()[0]
+    return "-".join(sums)
+
+
 def split(connection: duckdb.DuckDBPyConnection, shop_id: str) -> SplitWindow:
     """The window by which a shop's models are judged. Raises NoInteractions and TooShort."""
     describe(connection, shop_id)
@@ -62,12 +74,18 @@ def split(connection: duckdb.DuckDBPyConnection, shop_id: str) -> SplitWindow:
 
 
 def read_judged(
-    connection: duckdb.DuckDBPyConnection, shop_id: str, window: SplitWindow, item_ids: Sequence[str], person_ids: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    shop_id: str,
+    window: SplitWindow,
+    item_ids: Sequence[str],
+    person_ids: Sequence[str],
+    *,
+    has_contexts: bool = False,
 ) -> Interactions:
     """All acts of at most ``MOST_PERSONS`` persons who acted in the test interval, over the items and persons of a candidate.
 
     The ids are sorted and name every item and person of the shop's acts. Persons of before the cut are those known at it, by
-    the view ``interactions_then`` (``models.data.persons_at_cut``).
+    the view ``interactions_then`` (``models.data.persons_at_cut``). ``has_contexts``: by what each act came is read, too.
     """
     interval = {"shop": shop_id, "test_from": instant(window.test_from), "end": instant(window.end)}
     in_test = f"select distinct a.person_id {OF_SHOP_THEN} and a.occurred_at >= $test_from and a.occurred_at < $end order by 1"
@@ -75,13 +93,13 @@ def read_judged(
     rows = evenly_spaced(len(people), MOST_PERSONS)
     connection.register("judged_persons", pa.table({"person_id": people.take(pa.array(rows))}))
     theirs = "and a.person_id in (select person_id from judged_persons)"
-    table = connection.execute(
-        f"select a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at {OF_SHOP_THEN} {theirs} {IN_ORDER}",
-        {"shop": shop_id},
-    ).to_arrow_table()
+    columns = "a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at, a.event_id, a.line_number"
+    acts = f"select {columns} {OF_SHOP_THEN} {theirs}"
+    query = f"{CONTEXT_OF_ACTS.format(acts=acts)} {IN_ORDER}" if has_contexts else f"{acts} {IN_ORDER}"
+    table = connection.execute(query, {"shop": shop_id}).to_arrow_table()
     persons, items = np.array(list(person_ids), dtype=np.str_), np.array(list(item_ids), dtype=np.str_)
-    person, item, kind = (
-        np.array(table[name].to_pylist(), dtype=np.str_).reshape(-1) for name in ("person_id", "item_id", "kind")
-    )
-    times = (table[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "received_at"))
-    return Interactions(persons, items, np.searchsorted(persons, person), np.searchsorted(items, item), kind, *times)
+    (who, person), (which, item), (kinds, kind) = (numbered(table[name]) for name in ("person_id", "item_id", "kind"))
+    person, item = np.searchsorted(persons, who)[person], np.searchsorted(items, which)[item]
+    occurred_at, received_at = (table[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "received_at"))
+    contexts = ActContexts.of([table[name] for name in CONTEXT]) if has_contexts else None
+    return Interactions(persons, items, person, item, kinds[kind], occurred_at, received_at, contexts)

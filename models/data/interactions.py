@@ -146,9 +146,9 @@ def _read(connection: duckdb.DuckDBPyConnection, shop_id: str, of_shop: str) -> 
     listed = recently_listed(connection, shop_id)
     if rows.num_rows == 0:
         raise NoInteractions.of(shop_id)
-    person_ids, person = _numbered(rows["person_id"])
-    item_ids, item = _numbered(rows["item_id"], listed)
-    kinds, kind = _numbered(rows["kind"])
+    person_ids, person = numbered(rows["person_id"])
+    item_ids, item = numbered(rows["item_id"], listed)
+    kinds, kind = numbered(rows["kind"])
     occurred_at, received_at = (rows[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "received_at"))
     contexts = ActContexts.of([rows[name] for name in CONTEXT])
     return Interactions(person_ids, item_ids, person, item, kinds[kind], occurred_at, received_at, contexts)
@@ -168,7 +168,7 @@ def recently_listed(connection: duckdb.DuckDBPyConnection, shop_id: str) -> list
     return [item_id for (item_id,) in rows]
 
 
-def _numbered(column: pa.ChunkedArray, others: Sequence[str] = ()) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:
+def numbered(column: pa.ChunkedArray, others: Sequence[str] = ()) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:
     """Distinct values and ``others``, sorted, and the number of each row's; a million strings are hashed, not sorted."""
     encoded = column.combine_chunks().dictionary_encode()
     values = np.array(encoded.dictionary.to_pylist(), dtype=np.str_)

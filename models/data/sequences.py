@@ -120,8 +120,9 @@ def distinct(numbers: Numbers) -> Numbers:
     >>> distinct(np.array([3, 1, 3])).tolist()
     [1, 3]
     """
-    rising = np.sort(numbers)
-    return rising[np.concatenate([[True], rising[1:] != rising[:-1]])[: len(rising)]]
+    rising: Numbers = np.sort(numbers)
+    is_first: Mask = np.concatenate([[True], rising[1:] != rising[:-1]])[: len(rising)]
+    return rising[is_first]
 
 
 def evenly_spaced(rows: int, most: int) -> Numbers:

@@ -14,13 +14,14 @@ from typing import Any
 from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
-from models.data.evaluation_acts import describe, read_judged, split
-from models.data.interactions import Interactions, acts_digest, instant, read_interactions, with_persons_then
+from models.data.evaluation_acts import describe, digest_with_contexts, read_judged, split
+from models.data.interactions import Interactions, instant
 from models.data.persons_at_cut import view_persons_then
-from models.data.split import SplitWindow, last_active_days
+from models.data.split import SplitWindow
 from models.release.artefact import load_ids
 
 MADE_FROM = "made_from"  # the manifest's fact that tells a candidate made from tables from one that was trained in memory
+TRAINED_ON = "acts_in_lake"  # the fact that says by which acts of the lake one was trained in memory
 JUDGED = "judged"  # by placement and model the main metric of each person
 
 
@@ -37,21 +38,19 @@ def candidate_folder(paths: Paths, shop_id: str) -> Path:
 
 
 def judged_by(lake: LakeVersion, shop_id: str, folder: Path, manifest: dict[str, Any]) -> tuple[Interactions, SplitWindow]:
-    """The acts that a candidate is judged by and their split: of one made from tables only what its judges ask for."""
-    changed = StepMissing(f"the interactions of {shop_id!r} changed since the candidate was trained; run train again")
-    if MADE_FROM not in manifest:
-        interactions = read_interactions(lake, shop_id)
-        if acts_digest(interactions) != manifest.get("acts_digest"):  # a candidate of before has none
-            raise changed
-        window = last_active_days(interactions.occurred_at[interactions.kind == "pay"])
-        return with_persons_then(lake, shop_id, interactions, window.cut), window
+    """The acts that a candidate is judged by, those that its judges ask for, and their split. Raises StepMissing."""
+    has_contexts = MADE_FROM not in manifest
     with open_lake(lake) as connection:
-        if describe(connection, shop_id).digest != manifest[MADE_FROM]["acts"]:
-            raise changed
+        if has_contexts:
+            is_same = digest_with_contexts(connection, shop_id) == manifest.get(TRAINED_ON)  # a candidate of before has none
+        else:
+            is_same = describe(connection, shop_id).digest == manifest[MADE_FROM]["acts"]
+        if not is_same:
+            raise StepMissing(f"the interactions of {shop_id!r} changed since the candidate was trained; run train again")
         window = split(connection, shop_id)
         view_persons_then(connection, lake, shop_id, instant(window.cut))
         ids = (load_ids(folder / "window", manifest, name) for name in ("items", "persons"))
-        return read_judged(connection, shop_id, window, *ids), window
+        return read_judged(connection, shop_id, window, *ids, has_contexts=has_contexts), window
 
 
 def read_evaluation(folder: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from jishi.files import write_atomically
+from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
 from jishi.preference import WEIGHTS
@@ -28,6 +29,7 @@ from models.candidates.recipes import RECIPES, asked
 from models.candidates.repurchase import BoughtItems
 from models.candidates.stored_models import FACTS, ranker_file
 from models.candidates.training_context import TrainingContext
+from models.data.evaluation_acts import digest_with_contexts
 from models.data.interactions import Interactions, acts_digest, instant, read_interactions, with_persons_then
 from models.data.shop_zone import zone_of
 from models.data.split import last_active_days
@@ -37,6 +39,7 @@ from models.evaluation.time_split import make_test_set
 from models.ranking.list_ranker import taught_window
 from models.release import taste_index
 from models.release.artefact import save
+from models.release.candidate import TRAINED_ON
 from models.release.checks import refuse_too_few
 from models.release.serving_index import RELEASE_FORMAT
 from models.training.fit import after, fit_part
@@ -84,7 +87,7 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
         "shop_id": shop_id,
         "candidate": candidate,
         "interactions": len(interactions),
-        "acts_digest": acts,
+        TRAINED_ON: _digest_in(lake, shop_id),
         "models": {name: parameters_of(model) for name, model in make_models(parameters).items()},
         "tuning": tuning,
         "weights": WEIGHTS,
@@ -117,6 +120,11 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
             done.result()
     write_atomically(folder.parent / "LATEST", candidate + "\n")
     return candidate
+
+
+def _digest_in(lake: LakeVersion, shop_id: str) -> str:
+    with open_lake(lake) as connection:
+        return digest_with_contexts(connection, shop_id)
 
 
 def _newcomers(facts: Facts | None, training_context: TrainingContext) -> dict[str, State]:
