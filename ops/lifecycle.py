@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+
+import psutil
 
 from jishi.command_line import KEY_VARIABLE
 from jishi.java import java_home
@@ -20,6 +22,7 @@ from ops.parts import Part, Stage, one_shots, parts, working_directory
 from ops.processes import holder_of_port, processes_of, stop_all
 from ops.proxies import direct_hosts
 from ops.site.home import write_home
+from ops.start_progress import AT_MOST_S, GIVE_UP_S, StartProgress, worked_s
 from ops.state import claim
 from ops.supervisor import (
     is_running,
@@ -35,7 +38,7 @@ from ops.supervisor import (
 )
 
 Report = Callable[[str], None]
-UP_TIMEOUT_S = 900.0
+KAFKA_TIMEOUT_S = 900.0
 REPORT_WAIT_S = 30.0  # what is still awaited
 STOP_GRACE_S = 25.0
 
@@ -159,7 +162,7 @@ def _take_up(
 
 def _kafka_listens(settings: Settings, paths: Paths) -> bool:
     """Wait for a port of Kafka, on a busy machine for minutes, but not for a Kafka of this machine that has given up."""
-    deadline = time.monotonic() + UP_TIMEOUT_S
+    deadline = time.monotonic() + KAFKA_TIMEOUT_S
     servers = [server.strip().rsplit(":", 1) for server in settings.kafka_bootstrap.split(",")]
     while time.monotonic() < deadline:
         if any(wait_for_port(host, int(port), 2 / len(servers)) for host, port in servers):
@@ -188,7 +191,7 @@ def _run_once(title: str, command: list[str], environment: dict[str, str], paths
 def _wait_until_healthy(
     all_parts: list[Part], settings: Settings, paths: Paths, starting: list[Future[None]], began: float, report: Report
 ) -> None:
-    waiting, reported_at = {p.name: p for p in all_parts}, began
+    waiting, reported_at, progress = {p.name: p for p in all_parts}, began, StartProgress()
     while waiting:
         for stage in starting:
             if stage.done():
@@ -200,16 +203,28 @@ def _wait_until_healthy(
                 report(f"{name} healthy after {time.monotonic() - began:.0f} s")
             elif health.state == "FATAL":
                 raise PlatformError(f"{name} does not stay up; see {paths.log / (name + '.log')}")
-        if waiting and time.monotonic() - began > UP_TIMEOUT_S:
-            troubles = "; ".join(f"{name}: {healths[name].message}" for name in sorted(waiting))
-            raise PlatformError(
-                f"not healthy after {UP_TIMEOUT_S:.0f} s: {troubles}; logs are in {paths.log}; jishi up goes on waiting"
-            )
         if waiting and time.monotonic() - reported_at > REPORT_WAIT_S:
             reported_at = time.monotonic()
-            report(f"waiting for {', '.join(sorted(waiting))}, {reported_at - began:.0f} s")
+            lasted_s = reported_at - began
+            progress.note(lasted_s, waiting, _worked_s(waiting, paths, starting))
+            still_s = lasted_s - progress.moved_s
+            if progress.is_given_up(lasted_s):
+                troubles = "; ".join(f"{name}: {healths[name].message}" for name in sorted(waiting))
+                raise PlatformError(
+                    f"not healthy after {lasted_s:,.0f} s, the last {still_s:,.0f} s without progress: {troubles}; "
+                    f"logs are in {paths.log}; jishi up goes on waiting"
+                )
+            slow = f"; as long as they work, at most {AT_MOST_S:,.0f} s" if lasted_s > GIVE_UP_S else ""
+            report(f"waiting for {', '.join(sorted(waiting))}, {lasted_s:,.0f} s{slow}")
         if waiting:
             time.sleep(0.5)
+
+
+def _worked_s(waiting: Collection[str], paths: Paths, starting: list[Future[None]]) -> float:
+    """Processor time of the parts that are awaited, and of what runs once before some of them."""
+    pids = [info["pid"] for name, info in states(paths).items() if name in waiting and info["pid"]]
+    is_busy = any(not stage.done() for stage in starting)
+    return worked_s([*pids, *(child.pid for child in psutil.Process().children() if is_busy)])
 
 
 def down(settings: Settings, report: Report) -> int:
