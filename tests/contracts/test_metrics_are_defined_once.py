@@ -168,4 +168,4 @@ def test_zero_of_nothing_is_in_the_source(semantic_manifest: dict[str, Any]) -> 
         is_filled = metrics[metric["name"]].is_zero_without_rows
         assert metric.get("fill_nulls_with") == (0 if is_filled else None), metric["name"]
     unknown = {name for name, metric in metrics.items() if metric.is_additive and not metric.is_zero_without_rows}
-    assert unknown == {"page_views", "compared_spend"}
+    assert unknown == {"page_views", "compared_spend", "spend", "monthly_cohort_revenue", "expected_customer_value"}
