@@ -48,7 +48,7 @@ class PastCatalogue:
         acted_on = {item_id: at_ms for item_id, at_ms in _first_acts(lake, shop_id).items() if item_id not in items}
         if not first.keys() >= acted_on.keys():  # an item that the log does not describe is as silver has it
             first = read_snapshot(lake, {}).get(shop_id, {}) | first
-        there = [Change(at_ms, _undescribed(first[item_id])) for item_id, at_ms in acted_on.items() if item_id in first]
+        there = [Change(at_ms, _undescribed(first[item_id])) for item_id, at_ms in acted_on.items()]
         past = cls(items, sorted([*there, *changes], key=lambda change: change.at_ms))
         past.move_to(to_ms(at))
         return past
@@ -99,8 +99,11 @@ def _undescribed(item: Item) -> Item:
 
 
 def _first_acts(lake: LakeVersion, shop_id: str) -> dict[str, int]:
-    """By item since when (epoch ms) an act on it was known."""
-    known_ms = "epoch_ms(min(greatest(occurred_at, received_at)))"
-    asked = f"select item_id, {known_ms} from silver_interactions where shop_id = ? group by item_id"
+    """By item of the catalogue since when (epoch ms) an act on it was known."""
+    asked = """
+        select a.item_id, epoch_ms(min(greatest(a.occurred_at, a.received_at))) from silver_interactions as a
+        semi join silver_items as i on a.shop_id = i.shop_id and a.item_id = i.item_id
+        where a.shop_id = ? group by 1
+    """
     with open_lake(lake) as connection:
         return dict(connection.execute(asked, [shop_id]).fetchall())

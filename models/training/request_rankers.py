@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from jishi.catalogue import KNOWN_AT, NEWEST
 from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
 from models.candidates.pairs import Candidates, look_up
 from models.candidates.recipes import Recipe
 from models.candidates.training_context import TrainingContext
-from models.data.interactions import Interactions
+from models.data.interactions import Interactions, instant
 from models.data.sequences import Numbers, Sequences, distinct, evenly_spaced
 from models.data.split import SplitWindow
 from models.evaluation.placement_questions import Cases, cases_of
@@ -37,10 +38,24 @@ class Learnt:
     importances: Mapping[str, Mapping[str, float]]
 
 
-def categories_of(lake: LakeVersion, shop_id: str) -> dict[str, str | None]:
-    """The category of each item of the catalogue."""
+# As each item was known at an instant; of one that became known later, what it was at first.
+_THEN = f"""
+    with states as (
+        select *, greatest(occurred_at, {KNOWN_AT}) as counts_from,
+            json_extract_string(line, '$.properties.category') as category_then
+        from silver_events where shop_id = $shop and type = 'item_changed'
+    )
+    select distinct on (item_id) item_id, category_then from states
+    order by item_id, counts_from > $as_of, case when counts_from > $as_of then counts_from end, {NEWEST}
+"""
+
+
+def categories_of(lake: LakeVersion, shop_id: str, as_of: np.datetime64 | None = None) -> dict[str, str | None]:
+    """The category of each item of the catalogue, as it was known at an instant (None: now)."""
     with open_lake(lake) as connection:
-        return dict(connection.execute("select item_id, category from silver_items where shop_id = ?", [shop_id]).fetchall())
+        now = connection.execute("select item_id, category from silver_items where shop_id = ?", [shop_id]).fetchall()
+        values = {"shop": shop_id, "as_of": None if as_of is None else instant(as_of)}
+        return dict(now) | ({} if as_of is None else dict(connection.execute(_THEN, values).fetchall()))
 
 
 def numbered(category_of: Mapping[str, str | None], item_ids: list[str]) -> Numbers:

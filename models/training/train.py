@@ -70,17 +70,22 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     item_facts = read_facts(lake, shop_id, interactions.item_ids.tolist())
     acts = acts_digest(interactions)
     known = judged.where(window.is_training(judged.occurred_at, judged.received_at))
-    category_of, zone = categories_of(lake, shop_id), zone_of(paths, shop_id)
+    zone = zone_of(paths, shop_id)
     features = StoredFeatures(lake, shop_id, ms_of(taught_window(window.cut).cut))
     parts = [("window", known, window.cut), ("full", interactions, after(interactions))]
+    categories = {"window": categories_of(lake, shop_id, window.cut), "full": categories_of(lake, shop_id)}
     prices = {name: usual_prices_of(lake, shop_id, part.item_ids, as_of) for name, part, as_of in parts}
-    ranked_by: list[Any] = [features.digest(ms_of(window.cut)), sorted(category_of.items()), zone.key]
+    ranked_by: list[Any] = [
+        features.digest(ms_of(window.cut)),
+        [sorted(each.items()) for each in categories.values()],
+        zone.key,
+    ]
     ranked_by += [None if each is None else each.digest() for each in prices.values()]
     candidate = _candidate_id(acts, item_facts, ranked_by)
     folder = paths.models / shop_id / "candidates" / candidate
     shutil.rmtree(folder, ignore_errors=True)
     parameters, tuning = choose_parameters(judged, window)
-    ranker, learnt = learn_both(known, window.cut, parameters, category_of, zone, features)
+    ranker, learnt = learn_both(known, window.cut, parameters, categories["window"], zone, features)
     blend = session_trees(visits(known).items) if (known.kind == "view").any() else None
     recipes = asked(interactions, has_ranker=ranker is not None, rankers=learnt.rankers, has_blend=blend is not None)
     facts = {
@@ -102,7 +107,7 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
         every = chain.from_iterable(recipes.values())
         states, training_context = fit_part(part, as_of, parameters, every, ranker, blend=blend, at_once=THREADS // at_once)
         if learnt.rankers:
-            states[FACTS] = facts_of(training_context, category_of).state()
+            states[FACTS] = facts_of(training_context, categories[name]).state()
             states |= {ranker_file(placement): each.state() for placement, each in learnt.rankers.items()}
         if (usual := prices[name]) is not None:
             states[usual_prices.FILE] = usual.state()

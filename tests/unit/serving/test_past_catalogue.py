@@ -70,7 +70,8 @@ def read(tmp_path: Path) -> Callable[..., PastCatalogue]:
     """The catalogue of the cut in a lake with these states and acts."""
 
     def past(*states: dict[str, Any], acts: tuple[dict[str, Any], ...] = ()) -> PastCatalogue:
-        record(tmp_path, {SILVER_EVENTS: states, SILVER_INTERACTIONS: acts, SILVER_ITEMS: []})
+        items = [{"shop_id": "a", "item_id": item_id} for item_id in dict.fromkeys(state["item_id"] for state in states)]
+        record(tmp_path, {SILVER_EVENTS: states, SILVER_INTERACTIONS: acts, SILVER_ITEMS: items})
         return PastCatalogue.read(newest(tmp_path), "a", np.datetime64(CUT, "us"))
 
     return past

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
 from jishi.lake.reading import LakeVersion
@@ -46,7 +47,8 @@ START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants withou
 
 def made_in(folder: Path) -> Paths:
     """Sixty persons of four tastes, which their devices and cities follow: visits of some views by one of three channels, of
-    which two show a half of the items each, and now and then an order of two items.
+    which two show a half of the items each, and now and then an order of two items. Item 39 is of another category since the
+    last day.
     """
     luck, rows, events = random.Random(5), list[dict[str, Any]](), list[dict[str, Any]]()
     for person in range(60):
@@ -74,6 +76,12 @@ def made_in(folder: Path) -> Paths:
         | {"currency": "CNY", "status": "active", "changed_at": START, "known_at": START}
         for n in range(40)
     ]
+    for at, category in ((START - timedelta(days=60), "c3"), (START + timedelta(days=23), "c0")):
+        properties = {"item_id": "i39", "title": "i39", "category": category, "unit_price_minor": 100, "currency": "CNY"}
+        row = {"shop_id": "a", "event_id": category, "type": "item_changed", "item_id": "i39", "unit_price_minor": 100}
+        row |= {"occurred_at": at, "received_at": at, "line": orjson.dumps({"properties": properties}).decode()}
+        events.append(row)
+        items[39] |= {"category": category}
     paths = Paths(var=folder / "var", envs=folder)
     record(paths.var, {SILVER_ITEMS: items, SILVER_INTERACTIONS: rows, SILVER_EVENTS: events})
     return paths
@@ -136,6 +144,13 @@ def test_a_live_request_sees_what_a_past_one_saw(judged: Any, placement: str) ->
     assert (of_visit[1], of_visit[4]) == (1, 1), "each act came on a device"
     assert (of_visit[[0, 2, 3, 5]] > 0.2).all()
     assert (of_visit[[0, 2, 3, 5]] < 1).all()
+
+
+def test_what_a_ranker_is_judged_with_knows_no_later_category(judged: Any) -> None:
+    _, folder, _ = judged
+    category = {part: load_state(folder / part, read_manifest(folder / part), FACTS)["category"] for part in ("window", "full")}
+    assert category["window"][39] == category["window"][35] != category["window"][36]
+    assert category["full"][39] == category["full"][36] != category["full"][35]
 
 
 def test_a_request_says_by_what_it_came_and_sees_it(judged: Any) -> None:
