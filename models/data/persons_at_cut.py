@@ -119,10 +119,11 @@ def view_persons_then(connection: duckdb.DuckDBPyConnection, lake: LakeVersion, 
     rows = pa.table({"event_id": pa.array(list(then), pa.string()), "person_then": pa.array(list(then.values()), pa.string())})
     connection.register("persons_of_cut", rows)
     connection.execute("create or replace temp table persons_then as select * from persons_of_cut")
-    person = "coalesce(t.person_then, a.person_id) as person_id"
+    # What is not an equality stands outside of the join, which would else compare every act with every row.
+    known = f"a.shop_id = '{shop_id}' and a.occurred_at < '{cut.isoformat()}' and a.received_at < '{cut.isoformat()}'"
+    person = f"case when {known} then coalesce(t.person_then, a.person_id) else a.person_id end as person_id"
     connection.execute(
         f"create or replace temp view interactions_then as select a.* replace ({person}) "
-        "from silver_interactions as a left join persons_then as t on a.event_id = t.event_id "
-        f"and a.shop_id = '{shop_id}' and a.occurred_at < '{cut.isoformat()}' and a.received_at < '{cut.isoformat()}'"
+        "from silver_interactions as a left join persons_then as t on a.event_id = t.event_id"
     )
     return bool(then)

@@ -18,7 +18,7 @@ from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS
 from jishi.unlinks import ShopUnlink, add_unlink
 from models.data import persons_at_cut
 from models.data.interactions import Interactions, read_interactions, with_persons_then
-from models.data.persons_at_cut import persons_then
+from models.data.persons_at_cut import persons_then, view_persons_then
 from tests.lake import newest, record
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 - UTC, as the lake keeps it
@@ -115,6 +115,17 @@ def test_a_pair_has_three_acts_of_evidence_at_most_and_only_shared_devices_are_g
     pairs = [(each.anonymous_id, each.user_id) for each in asked["links"]]
     assert {pair: pairs.count(pair) for pair in pairs} == {("d", "x"): 2, ("e", "y"): 2, ("e", "z"): 2}
     assert {each.anonymous_id for each in asked["persons"]} == {"e"}
+
+
+def test_acts_are_joined_with_their_persons_then_by_the_event_alone(tmp_path: Path) -> None:
+    """A join with another condition compares every act with every row: an hour of a large shop."""
+    publish(tmp_path, [event(1, 0, "d", None), event(2, 260, "d", "x"), event(3, 261, "d", None)], [])
+    with open_lake(newest(tmp_path)) as connection:
+        assert view_persons_then(connection, newest(tmp_path), "a", CUT)
+        then = connection.execute("select event_id, person_id from interactions_then order by 1").fetchall()
+        plan = connection.execute("explain select event_id, person_id from interactions_then").fetchall()[0][1]
+    assert then == [("e1", "a:d"), ("e2", "u:x"), ("e3", "u:x")]
+    assert plan.count("_JOIN") == plan.count("HASH_JOIN") == 1, plan
 
 
 EVENTS = st.lists(
