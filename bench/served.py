@@ -44,7 +44,7 @@ from models.release.served_judgement import list_of, read_served
 from serving.candidates import Quotas
 from serving.judge import MOST_CASES, window_release
 from serving.past_catalogue import PastCatalogue
-from serving.past_questions import Served, in_order, questions, served_ids, served_lists
+from serving.past_questions import ShelfAnswers, in_order, questions, served_ids, served_lists
 
 _TURNS = "as it is", "with them"
 
@@ -74,7 +74,7 @@ def run(paths: Paths, lake: LakeVersion, shop_id: str, most: int, table: Table) 
     for question in in_order(chain.from_iterable(asked)):
         past.move_to(question.moment.now_ms)
         started = time.perf_counter()
-        served_ids(Served(shelf), past.catalogue, question)
+        served_ids(ShelfAnswers(shelf), past.catalogue, question)
         seconds[question.placement].append(time.perf_counter() - started)
     for placement, kept in served.items():
         chosen, cases_of_judge = decision["placements"][placement], every[placement].sampled(MOST_CASES)
@@ -102,7 +102,7 @@ def compare(paths: Paths, lake: LakeVersion, shop_id: str, quotas: Quotas, table
         chosen = dict(zip(_TURNS, (Quotas(), quotas), strict=True))
         for turn in (*_TURNS, *_TURNS):
             asked = list(questions("home", shop_id, cases, acts, zone, features))
-            served = {"home": {turn: Served(shelf, chosen[turn])}}
+            served = {"home": {turn: ShelfAnswers(shelf, chosen[turn])}}
             started = time.process_time()
             lists = served_lists(past, asked, served, {"home": cases}, acts)["home"][turn]
             spent[turn] += time.process_time() - started

@@ -45,7 +45,7 @@ from models.release.serving_index import Release
 from models.steps import run_step
 from serving.candidates import QUOTAS
 from serving.past_catalogue import PastCatalogue
-from serving.past_questions import Question, Ranked, Served, questions, served_lists
+from serving.past_questions import Question, RankedLists, ShelfAnswers, questions, served_lists
 from serving.shelf import Shelf
 
 MOST_CASES = 400  # of a placement, evenly spaced among those that judge the models
@@ -76,7 +76,7 @@ def judge_served(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[str, int
     zone, features = zone_of(paths, shop_id), StoredFeatures(lake, shop_id, ms_of(window.cut))
     fitted, trivial = _trivial(folder, manifest, release)
     fill = by_sales(release.popularity)
-    cases, asked, served = dict[str, Cases](), list[Question](), dict[str, dict[str, Served | Ranked]]()
+    cases, asked, served = dict[str, Cases](), list[Question](), dict[str, dict[str, ShelfAnswers | RankedLists]]()
     for placement in chosen:
         every = cases_of(placement, acts, window, release.is_bought_again)
         if len(every) == 0 or not report["placements"][placement]["models"]:
@@ -85,10 +85,10 @@ def judge_served(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[str, int
         asked += questions(placement, shop_id, cases[placement], acts, zone, features)
         has_model = (release.placement(placement) or release.ranker(placement)) is not None
         ranked = lists_of_recipes(fitted, trivial, cases[placement], fill)
-        served[placement] = {name: Ranked(lists, fill, shelves[MODEL]) for name, lists in ranked.items()}
-        served[placement] |= {name: Served(shelf) for name, shelf in shelves.items() if name != MODEL or has_model}
+        served[placement] = {name: RankedLists(lists, fill, shelves[MODEL]) for name, lists in ranked.items()}
+        served[placement] |= {name: ShelfAnswers(shelf) for name, shelf in shelves.items() if name != MODEL or has_model}
         if placement == "home" and has_model:
-            served[placement] |= {name: Served(shelves[MODEL], replace(QUOTAS, **most)) for name, most in BESIDE.items()}
+            served[placement] |= {name: ShelfAnswers(shelves[MODEL], replace(QUOTAS, **most)) for name, most in BESIDE.items()}
     kept: dict[str, State] = {}
     for placement, lists in served_lists(past, asked, served, cases, acts).items():
         of_placement = cases[placement]

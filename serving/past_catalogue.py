@@ -23,7 +23,7 @@ from serving.shelf import ServedModel, Shelf, join_catalogue
 
 
 @dataclass(frozen=True)
-class Change:
+class ItemChange:
     """A state of an item, and since when it counts (epoch ms)."""
 
     at_ms: int
@@ -33,7 +33,7 @@ class Change:
 class PastCatalogue:
     """A catalogue at a moment that only goes on, and the shelves that go with it."""
 
-    def __init__(self, items: Mapping[str, Item], changes: Sequence[Change]) -> None:
+    def __init__(self, items: Mapping[str, Item], changes: Sequence[ItemChange]) -> None:
         self.catalogue = Catalogue()
         self.catalogue.put_snapshot(dict(items))
         self._changes, self._done, self._shelves = changes, 0, list[Shelf]()
@@ -43,12 +43,12 @@ class PastCatalogue:
         """The catalogue of a shop at an instant (UTC). Raises TableNotPublished, or duckdb.Error when a file cannot be read."""
         at = instant(cut).replace(tzinfo=UTC)
         items = {state.item_id: item_of(state) for state in catalogue_as_of(lake, shop_id, at, known_by=at)}
-        changes = [Change(to_ms(state.counts_from), item_of(state)) for state in catalogue_changes(lake, shop_id, at)]
+        changes = [ItemChange(to_ms(state.counts_from), item_of(state)) for state in catalogue_changes(lake, shop_id, at)]
         first = {change.item.item_id: change.item for change in reversed(changes)}
         acted_on = {item_id: at_ms for item_id, at_ms in _first_acts(lake, shop_id).items() if item_id not in items}
         if not first.keys() >= acted_on.keys():  # an item that the log does not describe is as silver has it
             first = read_snapshot(lake, {}).get(shop_id, {}) | first
-        there = [Change(at_ms, _undescribed(first[item_id])) for item_id, at_ms in acted_on.items()]
+        there = [ItemChange(at_ms, _undescribed(first[item_id])) for item_id, at_ms in acted_on.items()]
         past = cls(items, sorted([*there, *changes], key=lambda change: change.at_ms))
         past.move_to(to_ms(at))
         return past

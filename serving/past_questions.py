@@ -78,14 +78,14 @@ class Question(NamedTuple):
     moment: Moment
 
 
-class Served(NamedTuple):
+class ShelfAnswers(NamedTuple):
     """What answers a question: a shelf with quotas of its sources, None for the release's."""
 
     shelf: Shelf
     quotas: Quotas | None = None
 
 
-class Ranked(NamedTuple):
+class RankedLists(NamedTuple):
     """Lists of cases that do not ask what may be sold: of each the best first, all items following by ``fill``."""
 
     lists: Items
@@ -119,7 +119,7 @@ def in_order(asked: Iterable[Question]) -> list[Question]:
     return sorted(asked, key=lambda each: each.moment.now_ms)
 
 
-def served_ids(served: Served, catalogue: Catalogue, question: Question) -> list[str]:
+def served_ids(served: ShelfAnswers, catalogue: Catalogue, question: Question) -> list[str]:
     """The list of a question, by item ids."""
     last, moment = question.last_acts, question.moment
     answer = recommend(question.request, served.shelf, catalogue, lambda *_: last, moment=moment, quotas=served.quotas)
@@ -129,7 +129,7 @@ def served_ids(served: Served, catalogue: Catalogue, question: Question) -> list
 def served_lists(
     past: PastCatalogue,
     asked: Iterable[Question],
-    served: Mapping[str, Mapping[str, Served | Ranked]],
+    served: Mapping[str, Mapping[str, ShelfAnswers | RankedLists]],
     cases: Mapping[str, Cases],
     acts: Interactions,
 ) -> dict[str, dict[str, Items]]:
@@ -142,7 +142,7 @@ def served_lists(
     for question in in_order(asked):
         past.move_to(question.moment.now_ms)
         for name, each in served[question.placement].items():
-            if isinstance(each, Ranked):
+            if isinstance(each, RankedLists):
                 numbers = each.of(question.row, cases[question.placement].masked[question.row].indices)
             else:
                 numbers = [number_of.get(item_id, -1) for item_id in served_ids(each, past.catalogue, question)]

@@ -24,7 +24,7 @@ from serving.candidates import Quotas
 from serving.log_records import Lateness, change_of
 from serving.moment import Moment
 from serving.past_catalogue import PastCatalogue, item_of
-from serving.past_questions import LENGTH, Question, Ranked, Served, served_lists
+from serving.past_questions import LENGTH, Question, RankedLists, ShelfAnswers, served_lists
 from serving.recommend import Answer, recommend
 from serving.request import Request
 from tests.lake import newest, record
@@ -179,8 +179,8 @@ def test_each_question_meets_the_catalogue_of_its_moment_in_whatever_order_they_
     questions = [Question("home", row, Request("a", "home", LENGTH), (), Moment(ms(each))) for row, each in enumerate(days)]
     best = np.full((len(days), LENGTH), -1)
     best[:, 0] = 2
-    served: dict[str, dict[str, Served | Ranked]] = {
-        "home": {"ladder": Served(shelf), "popularity": Ranked(best, np.array([0, 1, 2]), shelf)}
+    served: dict[str, dict[str, ShelfAnswers | RankedLists]] = {
+        "home": {"ladder": ShelfAnswers(shelf), "popularity": RankedLists(best, np.array([0, 1, 2]), shelf)}
     }
     lists = served_lists(past, questions, served, {"home": cases}, acts)["home"]
     assert [set(row.tolist()) - {-1} for row in lists["ladder"]] == [{1, 2}, {0, 1}, {1}, {0, 1}]

@@ -9,7 +9,7 @@ import pytest
 from models.release import plain_arrays
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def every_array_is_mapped() -> Iterator[None]:
     """Code that writes into an array of a release, or a library that asks to, fails here and not in a large shop."""
     with pytest.MonkeyPatch.context() as patch:
