@@ -62,11 +62,16 @@ select '{shop}' as shop_id, 'history' as batch, event_id,
     if(n % 20 = 0, 'd' || person, null) as anonymous_id, cast(person as varchar) as user_id, item_id
 from acts
 """
-_LISTED = """
-select '{shop}' as shop_id, 'history' as batch, 'c' || n as event_id, 'item_changed' as type,
-    if(n % 100 = 7, timestamp '{last}' - to_hours(cast(n % 400 as integer)), timestamp '{first}' - to_days(30)) as occurred_at,
-    occurred_at as received_at, cast(occurred_at as date) as occurred_date, false as is_late, 'i' || n as item_id
-from range({items}) as numbers(n)
+_LISTED = f"""
+select shop_id, 'history' as batch, 'c' || n as event_id, 'item_changed' as type,
+    if(n % 100 = 7, timestamp '{{last}}' - to_hours(cast(n % 400 as integer)), timestamp '{{first}}' - to_days(30))
+        as occurred_at,
+    occurred_at as received_at, cast(occurred_at as date) as occurred_date, false as is_late, item_id,
+    to_json({{{{properties: {{{{
+        item_id: item_id, title: title, title_en: title_en, category: category, brand: brand,
+        unit_price_minor: unit_price_minor, currency: currency, stock: stock, status: status
+    }}}}}}}}) as line
+from (select *, cast(item_id[2:] as bigint) as n from ({_ITEMS}))
 """
 
 

@@ -41,6 +41,12 @@ def event(kind: str, at: datetime, properties: dict[str, Any], number: int) -> d
     return row | {"item_id": properties.get("item_id"), "person_id": f"p{number}"}
 
 
+def listed(item_id: str, at: datetime, number: int) -> dict[str, Any]:
+    """An ``item_changed`` of an item of a kind."""
+    stated = {"item_id": item_id, "title": "good", "category": "tea" if "tea" in item_id else "lamp"}
+    return event("item_changed", at, stated | {"unit_price_minor": 100, "currency": "CNY"}, number)
+
+
 def made_in(folder: Path) -> Paths:
     """Twenty teas and twenty lamps; forty persons who buy only one of the kinds; two items listed on the 20th of 24 days."""
     built = Paths(var=folder / "var", envs=folder)
@@ -60,10 +66,8 @@ def made_in(folder: Path) -> Paths:
                 row = {"shop_id": "a", "person_id": f"p{person:02}", "item_id": item_id, "kind": "pay", "line_number": 1}
                 acts.append(row | {"event_id": f"e{len(acts)}", "occurred_at": at, "received_at": at})
     publish_table(built, SILVER_INTERACTIONS, acts)
-    events = [event("item_changed", START - timedelta(days=60), {"item_id": item_id}, n) for n, item_id in enumerate(old)]
-    events += [
-        event("item_changed", START + timedelta(days=20), {"item_id": item_id}, 100 + n) for n, item_id in enumerate(NEW)
-    ]
+    events = [listed(item_id, START - timedelta(days=60), n) for n, item_id in enumerate(old)]
+    events += [listed(item_id, START + timedelta(days=20), 100 + n) for n, item_id in enumerate(NEW)]
     shown = ["tea-00", "tea-01", "lamp-00", "n-tea"]
     events += [event("recommendation_shown", START + timedelta(days=21), {"item_ids": shown}, n) for n in range(50)]
     clicked = ["tea-00"] * 20 + ["lamp-00"] * 5 + ["n-tea"] * 10
@@ -135,7 +139,7 @@ def test_of_a_catalogue_that_is_all_new_the_newest_are() -> None:
 
 def test_without_new_items_there_are_none(tmp_path: Path) -> None:
     paths = made_in(tmp_path)
-    publish_table(paths, SILVER_EVENTS, [event("item_changed", START - timedelta(days=60), {"item_id": NEW[0]}, 0)])
+    publish_table(paths, SILVER_EVENTS, [listed(NEW[0], START - timedelta(days=60), 0)])
     release, folder = published(paths)
     assert release.newcomers is None
     assert NEW[0] not in release.item_ids
