@@ -28,7 +28,8 @@ from jishi.marts import EXPORTED
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shops
-from ops.dbt import dbt_environment, new_database, run_dbt, spark_environment
+from ops.dbt import dbt_environment, new_database, spark_environment
+from ops.dbt_process import run_dbt
 from ops.marts_file import PUBLISHED
 
 SHOP = "journey"

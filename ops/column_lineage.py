@@ -20,7 +20,8 @@ from sqlglot.optimizer.scope import build_scope
 
 from jishi.lake.reading import LakeVersion
 from jishi.shops import Shops
-from ops.dbt import DBT, new_database, run_dbt
+from ops.dbt import DBT, new_database
+from ops.dbt_process import run_dbt
 
 _DATABASE = "sources.duckdb"  # the project's sources, without any model
 _SOURCE = "silver"  # dbt's schema of the lake's tables

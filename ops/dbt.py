@@ -45,14 +45,6 @@ _READ = (
 _WRITTEN = ("shops", "currencies", "customer_exclusions", "customer_settings", "item_settings")
 
 
-def run_dbt(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run dbt in the project with these variables; its output is captured."""
-    from ops.dbt_process import started_dbt
-
-    with started_dbt(environment) as run:
-        return run(arguments)
-
-
 @contextmanager
 def read_in_common(variables: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """The variables with which dbt reads the project; while the block lasts, no other dbt does so in the same folder.

@@ -64,6 +64,12 @@ def started_dbt(environment: dict[str, str], when_read: Callable[[], object] = l
                 stream.close()
 
 
+def run_dbt(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run dbt in the project with these variables; its output is captured."""
+    with started_dbt(environment) as run:
+        return run(arguments)
+
+
 def main() -> int:
     """Read the project in a folder, then the arguments as JSON up to the end of the input, and run them, if there are any."""
     from dbt.cli.main import dbtRunner

@@ -30,8 +30,8 @@ from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shops
-from ops.dbt import dbt_environment, new_database, run_dbt, write_sources
-from ops.dbt_process import RunDbt, started_dbt
+from ops.dbt import dbt_environment, new_database, write_sources
+from ops.dbt_process import RunDbt, run_dbt, started_dbt
 from ops.marts_changes import CannotCompare, write_touched
 from ops.marts_file import OlderBuild, inputs_of, prepare_publication, publish_marts, published_inputs
 from ops.marts_shops import HeldShopsUnknown, failing_shops, note_shops, without_registration

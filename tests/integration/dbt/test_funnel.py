@@ -16,7 +16,8 @@ from jishi.lake.reading import open_version
 from jishi.marts import mart_rows
 from jishi.paths import Paths
 from ops import marts
-from ops.dbt import dbt_environment, run_dbt
+from ops.dbt import dbt_environment
+from ops.dbt_process import run_dbt
 from quality.bots import bot_labels
 from tests.lake import newest, settings_in
 

@@ -13,7 +13,8 @@ from jishi.lake.versions import Versions
 from jishi.marts import EXPORTED
 from jishi.paths import Paths
 from ops import marts
-from ops.dbt import run_dbt, spark_environment
+from ops.dbt import spark_environment
+from ops.dbt_process import run_dbt
 from ops.marts_file import PUBLISHED
 from tests.lake import settings_in
 

@@ -15,7 +15,8 @@ from jishi.marts import EXPORTED, open_marts
 from jishi.paths import Paths
 from jishi.shops import Shop, Shops
 from ops import marts
-from ops.dbt import dbt_environment, run_dbt
+from ops.dbt import dbt_environment
+from ops.dbt_process import run_dbt
 from ops.marts_file import PUBLISHED
 from tests.lake import newest, settings_in
 

@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 import duckdb
 import pytest
 
-from ops import dbt
+from ops import dbt, dbt_process
 
 pytestmark = pytest.mark.integration
 
@@ -31,7 +31,7 @@ def run(project: Path, var: Path) -> CompletedProcess[str]:
     var.mkdir()
     environment = {"JISHI_DBT_DATABASE": str(var / "build.duckdb"), "DBT_TARGET_PATH": str(var / "target")}
     environment |= {"DBT_LOG_PATH": str(var), "DBT_PROFILES_DIR": str(project)}
-    return dbt.run_dbt(["run"], environment)
+    return dbt_process.run_dbt(["run"], environment)
 
 
 def model_of(var: Path) -> list[tuple[int]]:
