@@ -106,7 +106,7 @@ def test_what_a_file_does_not_say_is_the_registered_shops(tmp_path: Path, monkey
         (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
 
     def first_order(preset: str, shop: str) -> tuple[str, str]:
-        arguments = ["orders", str(tmp_path / f"{preset}.csv"), "--shop", shop, "--preset", preset]
+        arguments = ["orders", str(tmp_path / f"{preset}.csv"), "--shop", shop, "--name", shop, "--preset", preset]
         assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
         order = json.loads(next(landed_lines(tmp_path / "var" / "landing" / "history" / shop)))
         return order["properties"]["currency"], order["occurred_at"]
