@@ -46,7 +46,7 @@ def catalogue_as_of(lake: LakeVersion, shop_id: str, as_of: datetime, known_by: 
     """
     asked = f"""
         select {_COLUMNS} from silver_events
-        where shop_id = $shop and type = 'item_changed' and occurred_at <= $as_of
+        where shop_id = $shop and type = 'item_changed' and line is not null and occurred_at <= $as_of
             and ({KNOWN_AT} <= $known_by or $known_by is null)
         qualify row_number() over (partition by item_id order by {NEWEST}) = 1
         order by item_id
@@ -58,7 +58,7 @@ def catalogue_changes(lake: LakeVersion, shop_id: str, after: datetime) -> Itera
     """The states that count from later than ``after`` on, in the order of counting."""
     asked = f"""
         select {_COLUMNS} from silver_events
-        where shop_id = $shop and type = 'item_changed' and greatest(occurred_at, {KNOWN_AT}) > $after
+        where shop_id = $shop and type = 'item_changed' and line is not null and greatest(occurred_at, {KNOWN_AT}) > $after
         order by greatest(occurred_at, {KNOWN_AT}), occurred_at, received_at, event_id
     """
     return _states(lake, asked, {"shop": shop_id, "after": _naive(after)})

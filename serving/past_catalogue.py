@@ -42,8 +42,9 @@ class PastCatalogue:
     def read(cls, lake: LakeVersion, shop_id: str, cut: np.datetime64) -> PastCatalogue:
         """The catalogue of a shop at an instant (UTC). Raises TableNotPublished, or duckdb.Error when a file cannot be read."""
         at = instant(cut).replace(tzinfo=UTC)
-        items = {state.item_id: item_of(state) for state in catalogue_as_of(lake, shop_id, at, known_by=at)}
-        changes = [ItemChange(to_ms(state.counts_from), item_of(state)) for state in catalogue_changes(lake, shop_id, at)]
+        items = {state.item_id: item_of(state) for state in filter(_is_whole, catalogue_as_of(lake, shop_id, at, known_by=at))}
+        later = filter(_is_whole, catalogue_changes(lake, shop_id, at))
+        changes = [ItemChange(to_ms(state.counts_from), item_of(state)) for state in later]
         first = {change.item.item_id: change.item for change in reversed(changes)}
         acted_on = {item_id: at_ms for item_id, at_ms in _first_acts(lake, shop_id).items() if item_id not in items}
         if not first.keys() >= acted_on.keys():  # an item that the log does not describe is as silver has it
@@ -66,6 +67,11 @@ class PastCatalogue:
             if self.catalogue.put(item):
                 for shelf in self._shelves:
                     shelf.refresh(item)
+
+
+def _is_whole(state: ItemState) -> bool:
+    """Whether a state says all that the contract asks of one; serving follows no other live."""
+    return all(state.properties.get(name) is not None for name in ("title", "category", "unit_price_minor", "currency"))
 
 
 def item_of(state: ItemState) -> Item:

@@ -45,7 +45,7 @@ _THEN = f"""
             json_extract_string(line, '$.properties.category') as category_then
         from silver_events where shop_id = $shop and type = 'item_changed'
     )
-    select distinct on (item_id) item_id, category_then from states
+    select distinct on (item_id) item_id, category_then from states where category_then is not null
     order by item_id, counts_from > $as_of, case when counts_from > $as_of then counts_from end, {NEWEST}
 """
 

@@ -156,9 +156,10 @@ def test_a_catalogue_that_was_sent_later_still_gives_lists(read: Any, tiny: Any)
     assert shown(asked(past, shelf, 9)) == {"cut", "late", "tea"}
 
 
-def test_what_the_log_says_nothing_of_is_as_silver_has_it(tmp_path: Path) -> None:
+def test_what_the_log_does_not_wholly_describe_is_as_silver_has_it(tmp_path: Path) -> None:
     item = {"shop_id": "a", "item_id": "cut", "title": "t", "category": "c", "stock": 0, "stocked_at": day(1)}
-    record(tmp_path, {SILVER_ITEMS: [item], SILVER_INTERACTIONS: [act("cut", -5), act("gone", -5)]})
+    states = [change("cut", -9) | {"line": None}, change("cut", -8, title=None), change("cut", 8, currency=None)]
+    record(tmp_path, {SILVER_ITEMS: [item], SILVER_INTERACTIONS: [act("cut", -5), act("gone", -5)], SILVER_EVENTS: states})
     past = PastCatalogue.read(newest(tmp_path), "a", np.datetime64(CUT, "us"))
     assert list(past.catalogue.items) == ["cut"]
     assert past.catalogue.items["cut"].is_sellable

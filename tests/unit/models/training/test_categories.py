@@ -45,7 +45,7 @@ def test_categories_are_those_that_were_known(tmp_path: Path) -> None:
     record(
         tmp_path,
         {
-            SILVER_EVENTS: [*rows, {**rows[0], "shop_id": "b"}],
+            SILVER_EVENTS: [*rows, {**rows[0], "shop_id": "b"}, {**rows[0], "item_id": "of no event", "line": None}],
             SILVER_ITEMS: [{"shop_id": "a", "item_id": item_id, "category": "sale"} for item_id in items],
         },
     )
