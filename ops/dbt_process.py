@@ -101,6 +101,7 @@ def _read(project: str) -> Manifest | None:
         os.environ |= environment
         arguments = ["--log-level", "none", "--log-level-file", "none", "--no-write-json", "parse", "--project-dir", project]
         result = dbtRunner().invoke(arguments).result
+        os.environ.clear()
         os.environ |= before
     return result if isinstance(result, Manifest) else None
 
