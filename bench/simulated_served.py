@@ -30,7 +30,7 @@ def served_scores(shop: ShopData, window: SplitWindow, persons: Numbers) -> Scor
     features of a store, which a release without them lacks, too; None for a shop that taught no ranker.
     """
     acts, cut = shop.interactions, window.cut
-    known = acts.where(window.is_training(acts.occurred_at, acts.received_at))
+    known = acts.where(window.is_training(acts.occurred_at, acts.known_at))
     parameters: Parameters = choose_parameters(acts, window)[0]
     category_of = {item_id: facts["category"] for item_id, facts in zip(acts.item_ids.tolist(), shop.facts, strict=True)}
     ranker = learn_both(known, cut, parameters, category_of, ZONE, None)[1].rankers.get(HOME)

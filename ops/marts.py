@@ -31,7 +31,7 @@ from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shops
 from ops.dbt import dbt_environment, new_database, write_sources
-from ops.dbt_process import RunDbt, run_dbt, started_dbt
+from ops.dbt_process import BUILD_ALL, RunDbt, run_dbt, started_dbt
 from ops.marts_changes import CannotCompare, write_touched
 from ops.marts_file import OlderBuild, inputs_of, prepare_publication, publish_marts, published_inputs
 from ops.marts_shops import HeldShopsUnknown, failing_shops, note_shops, without_registration
@@ -76,7 +76,7 @@ def build(settings: Settings, progress: Callable[[str], None], *, again: bool = 
         except HeldShopsUnknown as error:
             raise BuildFailed(f"{error}; nothing was published") from None
         timed, definitions = partial(_timed, progress, began), paths.warehouse / "target" / "semantic_manifest.json"
-        environment = dbt_environment(settings, work_database(paths))
+        environment = dbt_environment(settings, work_database(paths)) | BUILD_ALL
         with (
             ThreadPoolExecutor(1) as beside,
             # What fails beside dbt is done again in publication, and fails there.
@@ -158,7 +158,7 @@ def _tested(
     settings: Settings, lake: LakeVersion, database: Path, run: RunDbt, progress: Callable[[str], None], *, continues: bool
 ) -> dict[str, list[GateFinding]]:
     """Run models and tests; the shops that failing tests hold back. Raises BuildFailed."""
-    models, tests, failing = _run(settings, database, run, continues=continues, may_hold=_has_marts(lake))
+    models, tests, failing = _run(settings, database, run, continues=continues)
     held = _held(settings, lake, database, failing)
     progress(f"dbt: {models} models built from version {lake.number}, {tests - len(failing)} tests passed")
     return held
@@ -182,19 +182,17 @@ def _held(settings: Settings, lake: LakeVersion, database: Path, failing: Mappin
 
 def _dbt(settings: Settings, database: Path) -> RunDbt:
     """dbt anew, after the process that was started ahead has ended."""
-    return lambda arguments: run_dbt(arguments, dbt_environment(settings, database))
+    return lambda arguments: run_dbt(arguments, dbt_environment(settings, database) | BUILD_ALL)
 
 
 def _has_marts(lake: LakeVersion) -> bool:
     return lake.marts is not None and lake.marts.exists()
 
 
-def _run(
-    settings: Settings, database: Path, run: RunDbt, *, continues: bool, may_hold: bool
-) -> tuple[int, int, dict[str, str]]:
+def _run(settings: Settings, database: Path, run: RunDbt, *, continues: bool) -> tuple[int, int, dict[str, str]]:
     """Run models and tests; how many of each, and the tests that fail with the query of their rows. Raises BuildFailed.
 
-    ``may_hold``: shops have marts that they could keep, so what depends on a test that fails is built all the same.
+    What depends on a test that fails is built all the same, for the shops that pass it.
     """
     paths = Paths.of(settings)
     # Unit tests of the models run in the test suite, where they belong; here the data is what is in question.
@@ -204,20 +202,9 @@ def _run(
     if continues:  # views are there already, and read the newer sources
         arguments += ["--select", "config.materialized:table", "config.materialized:incremental", "test_type:singular"]
     done, results = run(arguments), _results(paths)
-    while True:
-        broken = [name for name, result in results.items() if result.status in ("error", "runtime error")]
-        failing = {name.split(".")[2]: result.sql for name, result in results.items() if result.status == "fail"}
-        skipped = [name for name, result in results.items() if result.status == "skipped"]
-        if broken or not skipped or not may_hold:
-            break
-        # What dbt leaves out after a test that fails is built now, for the shops that pass it.
-        again = [*arguments[: arguments.index(EXCLUDED) + 1], "--select", *(name.split(".")[2] for name in skipped)]
-        done = run_dbt(again, dbt_environment(settings, database))
-        built = _results(paths)
-        if not any(result.status != "skipped" for result in built.values()):
-            raise BuildFailed(f"dbt does not build {', '.join(skipped)}; nothing was published; see its log")
-        results |= built
-    if done.returncode != 0 and not broken and not failing:
+    broken = [name for name, result in results.items() if result.status in ("error", "runtime error")]
+    failing = {name.split(".")[2]: result.sql for name, result in results.items() if result.status in ("warn", "fail")}
+    if done.returncode != 0 and not broken:  # a dbt that died leaves the results of the run before
         raise BuildFailed(
             f"dbt build failed in {done.stdout[-800:]}; nothing was published; see {paths.log / 'dbt' / 'dbt.log'}"
         )

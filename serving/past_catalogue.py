@@ -18,6 +18,7 @@ from jishi.contract.fields import parse_instant, to_ms
 from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
 from models.data.interactions import instant
+from models.data.known_acts import KNOWN_ACTS
 from serving.catalogue import Catalogue, Item, Version, attributes_of, read_snapshot
 from serving.shelf import ServedModel, Shelf, join_catalogue
 
@@ -106,8 +107,8 @@ def _undescribed(item: Item) -> Item:
 
 def _first_acts(lake: LakeVersion, shop_id: str) -> dict[str, int]:
     """By item of the catalogue since when (epoch ms) an act on it was known."""
-    asked = """
-        select a.item_id, epoch_ms(min(greatest(a.occurred_at, a.received_at))) from silver_interactions as a
+    asked = f"""
+        select a.item_id, epoch_ms(min(greatest(a.occurred_at, a.known_at))) from {KNOWN_ACTS} as a
         semi join silver_items as i on a.shop_id = i.shop_id and a.item_id = i.item_id
         where a.shop_id = ? group by 1
     """

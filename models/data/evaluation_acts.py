@@ -47,7 +47,7 @@ class Acts:
 
 def describe(connection: duckdb.DuckDBPyConnection, shop_id: str, before: datetime | None = None) -> Acts:
     """The acts of a shop, with ``before`` those that had happened and were known. Raises NoInteractions."""
-    of_row = "hash(a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at)"
+    of_row = "hash(a.person_id, a.item_id, a.kind, a.occurred_at, a.known_at)"
     sql = f"select count(*), min(a.occurred_at), max(a.occurred_at), sum({of_row})::varchar {OF_SHOP}{known_before(before)}"
     row = connection.execute(sql, {"shop": shop_id} | cut_value(before)).fetchone()
     if row is None or row[0] == 0:
@@ -93,13 +93,13 @@ def read_judged(
     rows = evenly_spaced(len(people), MOST_PERSONS)
     connection.register("judged_persons", pa.table({"person_id": people.take(pa.array(rows))}))
     theirs = "and a.person_id in (select person_id from judged_persons)"
-    columns = "a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at, a.event_id, a.line_number"
+    columns = "a.person_id, a.item_id, a.kind, a.occurred_at, a.known_at, a.event_id, a.line_number"
     acts = f"select {columns} {OF_SHOP_THEN} {theirs}"
     query = f"{CONTEXT_OF_ACTS.format(acts=acts)} {IN_ORDER}" if has_contexts else f"{acts} {IN_ORDER}"
     table = connection.execute(query, {"shop": shop_id}).to_arrow_table()
     persons, items = np.array(list(person_ids), dtype=np.str_), np.array(list(item_ids), dtype=np.str_)
     (who, person), (which, item), (kinds, kind) = (numbered(table[name]) for name in ("person_id", "item_id", "kind"))
     person, item = np.searchsorted(persons, who)[person], np.searchsorted(items, which)[item]
-    occurred_at, received_at = (table[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "received_at"))
+    occurred_at, known_at = (table[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "known_at"))
     contexts = ActContexts.of([table[name] for name in CONTEXT]) if has_contexts else None
-    return Interactions(persons, items, person, item, kinds[kind], occurred_at, received_at, contexts)
+    return Interactions(persons, items, person, item, kinds[kind], occurred_at, known_at, contexts)

@@ -17,6 +17,7 @@ from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
 from jishi.preference import WEIGHTS
 from models.data.act_contexts import CONTEXT, CONTEXT_OF_ACTS, ActContexts
+from models.data.known_acts import KNOWN_ACTS
 from models.data.persons_at_cut import view_persons_then
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Interactions:
     """Acts of one shop, in columns of equal length, ordered by time, person and item.
 
     ``person`` and ``item`` index ``person_ids`` and ``item_ids`` (both sorted); ``kind`` is one of
-    ``jishi.preference.WEIGHTS``; times are UTC. ``contexts``: by what each act came, where that was read.
+    ``jishi.preference.WEIGHTS``; times are UTC, ``known_at`` that of the repair where one made the act good.
+    ``contexts``: by what each act came, where that was read.
     """
 
     person_ids: npt.NDArray[np.str_]
@@ -37,7 +39,7 @@ class Interactions:
     item: npt.NDArray[np.int64]
     kind: npt.NDArray[np.str_]
     occurred_at: npt.NDArray[np.datetime64]
-    received_at: npt.NDArray[np.datetime64]
+    known_at: npt.NDArray[np.datetime64]
     contexts: ActContexts | None = None
 
     def __len__(self) -> int:
@@ -52,7 +54,7 @@ class Interactions:
             self.item[mask],
             self.kind[mask],
             self.occurred_at[mask],
-            self.received_at[mask],
+            self.known_at[mask],
             None if self.contexts is None else self.contexts.where(mask),
         )
 
@@ -103,19 +105,19 @@ class NoInteractions(ValueError):
 NEW_FOR_DAYS = 28
 _DIGESTED = 100_000  # rows at a time
 # Acts of persons on items of the shop's own catalogue: what every model learns from, and is judged by.
-ACTS = """
-    from silver_interactions as a semi join silver_items as i on a.shop_id = i.shop_id and a.item_id = i.item_id
+ACTS = f"""
+    from {KNOWN_ACTS} as a semi join silver_items as i on a.shop_id = i.shop_id and a.item_id = i.item_id
     where a.person_id is not null
 """
 OF_SHOP = f"{ACTS} and a.shop_id = $shop\n"
 # The same with persons of before a cut as they were known at it (the view of ``models.data.persons_at_cut``).
-OF_SHOP_THEN = OF_SHOP.replace("silver_interactions", "interactions_then")
+OF_SHOP_THEN = OF_SHOP.replace(KNOWN_ACTS, "interactions_then")
 IN_ORDER = "order by a.occurred_at, a.person_id, a.item_id, a.kind, a.event_id, a.line_number"
 
 
 def known_before(before: datetime | None) -> str:
     """What ``OF_SHOP`` also asks for the acts that ``models.data.split.Window`` trains on; nothing without a cut."""
-    return "" if before is None else " and a.occurred_at < $before and a.received_at < $before"
+    return "" if before is None else " and a.occurred_at < $before and a.known_at < $before"
 
 
 def cut_value(before: datetime | None) -> dict[str, datetime]:
@@ -141,7 +143,7 @@ def with_persons_then(lake: LakeVersion, shop_id: str, interactions: Interaction
 
 
 def _read(connection: duckdb.DuckDBPyConnection, shop_id: str, of_shop: str) -> Interactions:
-    acts = f"select a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at, a.event_id, a.line_number {of_shop}"
+    acts = f"select a.person_id, a.item_id, a.kind, a.occurred_at, a.known_at, a.event_id, a.line_number {of_shop}"
     rows = connection.execute(f"{CONTEXT_OF_ACTS.format(acts=acts)} {IN_ORDER}", {"shop": shop_id}).to_arrow_table()
     listed = recently_listed(connection, shop_id)
     if rows.num_rows == 0:
@@ -149,9 +151,9 @@ def _read(connection: duckdb.DuckDBPyConnection, shop_id: str, of_shop: str) -> 
     person_ids, person = numbered(rows["person_id"])
     item_ids, item = numbered(rows["item_id"], listed)
     kinds, kind = numbered(rows["kind"])
-    occurred_at, received_at = (rows[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "received_at"))
+    occurred_at, known_at = (rows[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "known_at"))
     contexts = ActContexts.of([rows[name] for name in CONTEXT])
-    return Interactions(person_ids, item_ids, person, item, kinds[kind], occurred_at, received_at, contexts)
+    return Interactions(person_ids, item_ids, person, item, kinds[kind], occurred_at, known_at, contexts)
 
 
 def recently_listed(connection: duckdb.DuckDBPyConnection, shop_id: str) -> list[str]:
@@ -185,7 +187,7 @@ def instant(value: np.datetime64) -> datetime:
 def acts_digest(interactions: Interactions) -> str:
     """SHA-256 of every act, and of by what each came where that is known of any."""
     digest = hashlib.sha256()
-    for column in (interactions.person, interactions.item, interactions.occurred_at, interactions.received_at):
+    for column in (interactions.person, interactions.item, interactions.occurred_at, interactions.known_at):
         digest.update(np.ascontiguousarray(column).tobytes())
     for text in (interactions.person_ids, interactions.item_ids, interactions.kind):
         for first in range(0, len(text), _DIGESTED):  # so that no string is made of every act at once

@@ -26,8 +26,8 @@ class LastActs:
     def __init__(self, acts: Interactions) -> None:
         self._contexts = _NewestContexts.of(acts)
         acts = acts.where(np.isin(acts.kind, LISTED))
-        order = np.lexsort((np.arange(len(acts)), acts.received_at, acts.person))
-        self._person, self._item, self._known_at = acts.person[order], acts.item[order], acts.received_at[order]
+        order = np.lexsort((np.arange(len(acts)), acts.known_at, acts.person))
+        self._person, self._item, self._known_at = acts.person[order], acts.item[order], acts.known_at[order]
 
     def at(self, person: int, instant: np.datetime64) -> tuple[Numbers, Ages]:
         """Numbers of the different items of the last 20 acts known at the instant, newest first, and how many seconds ago each

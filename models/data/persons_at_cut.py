@@ -1,5 +1,5 @@
 """Who the persons of acts were as known at a cut: silver says it by all links known today, and a login after the cut would
-tell a model of the past whose device it was.
+tell a model of the past whose device it was. A repaired event was known from its repair on.
 
 Only devices are looked at of which something was learnt since: a login on them, a login of one of their users elsewhere (which
 may cap the user), an unlink, an act of before the cut (which may join two visits of a shared device). All others have the
@@ -14,33 +14,35 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from jishi.catalogue import KNOWN_AT
 from jishi.identity import DEVICE, RULES, USER, Act, LinkReason, links, persons
 from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
 from jishi.unlinks import ShopUnlink, read_unlinks
+from models.data.known_acts import KNOWN_ACTS
 
 if TYPE_CHECKING:
     import duckdb
 
 # What ``jishi.identity`` reads of events: a refund is the shop's act.
-_ACTS = """
+_ACTS = f"""
     select event_id, anonymous_id, user_id, epoch_ms(occurred_at) as occurred_ms, epoch_ms(received_at) as received_ms,
         person_id
-    from silver_events where shop_id = $shop and type <> 'order_refunded' and received_at < $cut
+    from silver_events where shop_id = $shop and type <> 'order_refunded' and {KNOWN_AT} < $cut
 """
-_DEVICES = """
+_DEVICES = f"""
     create or replace temp table learnt_of as
     with late as (
         select anonymous_id, user_id from silver_events
         where shop_id = $shop and anonymous_id is not null and user_id is not null and type <> 'order_refunded'
-            and received_at >= $cut
+            and {KNOWN_AT} >= $cut
         union select unnest($devices), unnest($users)
     )
     select distinct anonymous_id from (
         select anonymous_id from late union all
         select anonymous_id from silver_events
         where shop_id = $shop and anonymous_id is not null and type <> 'order_refunded'
-            and received_at >= $cut and occurred_at < $cut + interval 1 minute  -- a clock may be a few seconds fast
+            and {KNOWN_AT} >= $cut and occurred_at < $cut + interval 1 minute  -- a clock may be a few seconds fast
         union all
         select anonymous_id from silver_events
         where shop_id = $shop and anonymous_id is not null and user_id in (select user_id from late)
@@ -120,10 +122,10 @@ def view_persons_then(connection: duckdb.DuckDBPyConnection, lake: LakeVersion, 
     connection.register("persons_of_cut", rows)
     connection.execute("create or replace temp table persons_then as select * from persons_of_cut")
     # What is not an equality stands outside of the join, which would else compare every act with every row.
-    known = f"a.shop_id = '{shop_id}' and a.occurred_at < '{cut.isoformat()}' and a.received_at < '{cut.isoformat()}'"
+    known = f"a.shop_id = '{shop_id}' and a.occurred_at < '{cut.isoformat()}' and a.known_at < '{cut.isoformat()}'"
     person = f"case when {known} then coalesce(t.person_then, a.person_id) else a.person_id end as person_id"
     connection.execute(
         f"create or replace temp view interactions_then as select a.* replace ({person}) "
-        "from silver_interactions as a left join persons_then as t on a.event_id = t.event_id"
+        f"from {KNOWN_ACTS} as a left join persons_then as t on a.event_id = t.event_id"
     )
     return bool(then)

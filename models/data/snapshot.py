@@ -67,7 +67,7 @@ class Snapshot:
             raise ValueError(f"goods have {len(self.goods)} items, the acts {len(self.acts.item_ids)}")
         if len(self.segment) != len(self.acts.person_ids):
             raise ValueError(f"segments are of {len(self.segment)} persons, the acts of {len(self.acts.person_ids)}")
-        if (self.acts.occurred_at >= self.as_of).any() or (self.acts.received_at >= self.as_of).any():
+        if (self.acts.occurred_at >= self.as_of).any() or (self.acts.known_at >= self.as_of).any():
             raise ValueError(f"an act happened or became known at or after {self.as_of}: that is the future")
 
     @property
@@ -96,14 +96,14 @@ class Snapshot:
             kept.item,
             kept.kind,
             kept.occurred_at,
-            kept.received_at,
+            kept.known_at,
         )
         return Snapshot(acts, self.goods, self.as_of, self.segment[persons])
 
 
 def snapshot_at(acts: Interactions, goods: Goods, as_of: np.datetime64, segment: Numbers | None = None) -> Snapshot:
     """The moment of an instant: later acts and acts known later are left out. Without ``segment`` nobody has one."""
-    known = acts.where((acts.occurred_at < as_of) & (acts.received_at < as_of))
+    known = acts.where((acts.occurred_at < as_of) & (acts.known_at < as_of))
     return Snapshot(known, goods, as_of, np.full(len(acts.person_ids), -1, dtype=np.int64) if segment is None else segment)
 
 

@@ -91,7 +91,7 @@ def after_payment_cases(acts: Interactions, window: SplitWindow) -> Cases:
 
 def home_cases(acts: Interactions, window: SplitWindow) -> Cases:
     """Home: what does a known person buy in the test interval? Given are the last items acted upon before the cut."""
-    training = acts.where(window.is_training(acts.occurred_at, acts.received_at))
+    training = acts.where(window.is_training(acts.occurred_at, acts.known_at))
     coming = orders(acts.where(window.is_test(acts.occurred_at)))
     people = np.intersect1d(distinct(coming.person), distinct(training.person), assume_unique=True)
     owner = np.repeat(coming.person, coming.items.lengths)

@@ -50,7 +50,7 @@ def make_test_set(interactions: Interactions, window: SplitWindow) -> TestSet:
     An item that had no act before the cut counts as relevant all the same: nobody could recommend it, and hiding it would
     flatter every model. Raises NobodyToTest.
     """
-    training = interactions.where(window.is_training(interactions.occurred_at, interactions.received_at)).matrix()
+    training = interactions.where(window.is_training(interactions.occurred_at, interactions.known_at)).matrix()
     paid = interactions.where(window.is_test(interactions.occurred_at) & (interactions.kind == "pay"))
     bought = paid.matrix()
     persons = np.flatnonzero((np.diff(training.indptr) > 0) & (np.diff(bought.indptr) > 0))

@@ -85,7 +85,7 @@ def earlier_context(
 ) -> TrainingContext | None:
     """What was known a week before ``as_of``; None for a shop that knew nothing to learn from."""
     window = taught_window(as_of)
-    known = acts.where(window.is_training(acts.occurred_at, acts.received_at))
+    known = acts.where(window.is_training(acts.occurred_at, acts.known_at))
     if not (known.kind == "pay").any():
         return None
     return TrainingContext.of(known, window.cut, *fit_matrix_models(known))

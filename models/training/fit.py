@@ -62,7 +62,7 @@ def fit_part(
 
 def after(acts: Interactions) -> np.datetime64:
     """The first instant at which all of it is past."""
-    newest = max(acts.occurred_at.max(), acts.received_at.max())
+    newest = max(acts.occurred_at.max(), acts.known_at.max())
     return np.datetime64(newest) + np.timedelta64(1, "us")
 
 

@@ -39,13 +39,13 @@ def choose_parameters(interactions: Interactions, window: SplitWindow) -> tuple[
     Validation repeats the test's form one step earlier: the last days before the cut are predicted from the days before those.
     """
     defaults = {name: grid[0] for name, grid in GRID.items()}
-    known = interactions.where(window.is_training(interactions.occurred_at, interactions.received_at))
+    known = interactions.where(window.is_training(interactions.occurred_at, interactions.known_at))
     try:
         inner = last_active_days(known.occurred_at[known.kind == "pay"])
         tests = make_test_set(known, inner).sampled(MOST_PERSONS)
     except (TooShort, NobodyToTest) as error:
         return defaults, {"skipped": str(error)}
-    training = known.where(inner.is_training(known.occurred_at, known.received_at))
+    training = known.where(inner.is_training(known.occurred_at, known.known_at))
     histories, sales = training.matrix(), training.sales()
     histories = histories[evenly_spaced(histories.shape[0], MOST_TEACHERS)]
     chosen: Parameters = {}

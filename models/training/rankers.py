@@ -57,7 +57,7 @@ def learn_both(
     fitted, facts = _fitted(sources, persons, recipes), facts_of(persons, category_of)
     window = taught_window(cut)
     if acts is not known:  # a request sees the sales of the whole shop
-        is_earlier = window.is_training(known.occurred_at, known.received_at)
+        is_earlier = window.is_training(known.occurred_at, known.known_at)
         facts = replace(facts, item_logs=logs_of_items(known.where(is_earlier), window.cut))
     neighbours, again = neighbours_of(sources.item_knn.similarities()), repurchase_chances(sources)["chance"]
     stored = nothing_stored if features is None else stored_in(features, acts)

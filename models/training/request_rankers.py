@@ -99,7 +99,7 @@ def _questions(
         cases = cases_of(placement, acts, window, is_bought_again).sampled(MOST_QUESTIONS)
         return cases, cases.truth
     relevance = relevance_within(acts, window)
-    training = acts.where(window.is_training(acts.occurred_at, acts.received_at))
+    training = acts.where(window.is_training(acts.occurred_at, acts.known_at))
     persons = np.intersect1d(np.flatnonzero(np.diff(relevance.indptr) > 0), distinct(training.person), assume_unique=True)
     persons = persons[evenly_spaced(len(persons), MOST_QUESTIONS)]
     truth = sparse.csr_matrix(relevance[persons])

@@ -69,7 +69,7 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     refuse_too_few(make_test_set(judged, window).persons)
     item_facts = read_facts(lake, shop_id, interactions.item_ids.tolist())
     acts = acts_digest(interactions)
-    known = judged.where(window.is_training(judged.occurred_at, judged.received_at))
+    known = judged.where(window.is_training(judged.occurred_at, judged.known_at))
     zone = zone_of(paths, shop_id)
     features = StoredFeatures(lake, shop_id, ms_of(taught_window(window.cut).cut))
     parts = [("window", known, window.cut), ("full", interactions, after(interactions))]

@@ -31,7 +31,13 @@ from jishi.tables import (
 )
 from spark_jobs.publication import Publication
 from spark_jobs.recommendations import als, audit, candidates, cooccurrence
-from spark_jobs.recommendations.known import instant, known_before, lines_known_before, with_persons_then
+from spark_jobs.recommendations.known import (
+    events_known_before,
+    instant,
+    known_before,
+    lines_known_before,
+    with_persons_then,
+)
 from spark_jobs.silver import behaviour
 from spark_jobs.silver.job import unlinks_of
 
@@ -64,13 +70,14 @@ def _known(publication: Publication, schema: TableSchema, shop_id: str, before: 
     rows = _read(publication, schema, shop_id)
     if before is None:
         return rows
+    events = publication.rows(SILVER_EVENTS, Rows.of(shop_id=[shop_id]))
     if schema is SILVER_ORDER_LINES:
-        return lines_known_before(rows, _read(publication, SILVER_ORDERS, shop_id), before)
-    known = known_before(rows, before)
+        return lines_known_before(rows, _read(publication, SILVER_ORDERS, shop_id), before, events)
+    known = known_before(rows, before, events)
     if schema is not SILVER_INTERACTIONS:
         return known
-    events = known_before(publication.rows(SILVER_EVENTS, Rows.of(shop_id=[shop_id])), before)
-    return with_persons_then(known, events, unlinks_of(publication.session, publication.settings, [shop_id]), before)
+    then = events_known_before(events, before)
+    return with_persons_then(known, then, unlinks_of(publication.session, publication.settings, [shop_id]), before)
 
 
 def _read(publication: Publication, schema: TableSchema, shop_id: str) -> DataFrame:
@@ -172,7 +179,7 @@ def _shown(publication: Publication, shop_id: str, before: datetime | None) -> D
     items = _read(publication, SILVER_ITEMS, shop_id)
     if before is None:
         return candidates.sellable(items)
-    then = behaviour.items(known_before(_read(publication, SILVER_EVENTS, shop_id), before))
+    then = behaviour.items(events_known_before(_read(publication, SILVER_EVENTS, shop_id), before))
     return candidates.not_withdrawn(items, then)
 
 

@@ -15,14 +15,24 @@ def instant(at: datetime) -> Column:
     return F.lit(at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")).cast("timestamp_ntz")
 
 
-def known_before(rows: DataFrame, before: datetime) -> DataFrame:
-    """Rows that had happened **and** were known before an instant (``occurred_at``, ``received_at``)."""
-    return rows.where((F.col("occurred_at") < instant(before)) & (F.col("received_at") < instant(before)))
+def known_before(rows: DataFrame, before: datetime, events: DataFrame) -> DataFrame:
+    """Rows that had happened **and** were known before an instant (``occurred_at``, ``received_at``), those of an event that
+    was repaired (``repaired_at`` of ``events``) from its repair on.
+    """
+    known = rows.where((F.col("occurred_at") < instant(before)) & (F.col("received_at") < instant(before)))
+    repaired_later = events.where(F.col("repaired_at") >= instant(before)).select("shop_id", "event_id")
+    return known.join(F.broadcast(repaired_later), ["shop_id", "event_id"], "left_anti")
 
 
-def lines_known_before(order_lines: DataFrame, orders: DataFrame, before: datetime) -> DataFrame:
+def events_known_before(events: DataFrame, before: datetime) -> DataFrame:
+    """The same of events (columns of ``SILVER_EVENTS``), which say themselves since when they are known."""
+    known_at = F.coalesce("repaired_at", "received_at")
+    return events.where((F.col("occurred_at") < instant(before)) & (known_at < instant(before)))
+
+
+def lines_known_before(order_lines: DataFrame, orders: DataFrame, before: datetime, events: DataFrame) -> DataFrame:
     """Lines of the orders that were paid and known before an instant; a line has no clock of its own for the second."""
-    known = known_before(orders.withColumnRenamed("paid_at", "occurred_at"), before).select("shop_id", "order_id")
+    known = known_before(orders.withColumnRenamed("paid_at", "occurred_at"), before, events).select("shop_id", "order_id")
     return order_lines.join(known, ["shop_id", "order_id"], "left_semi")
 
 

@@ -43,11 +43,12 @@ class DaySoFar:
 
     def usual(self, metric: str, size: float) -> Usual | None:
         """The band of the same hours; None while they hold less than a quarter of a usual day, or of too few weeks.
+        A day that is not known whole has no share, and is left out.
 
         Counts vary by chance with their root, so that the band reaches at least two of these: nobody is told of two orders in
         place of four.
         """
-        before = [day for day in self.sums if day != self.day]
+        before = [day for day in self.sums if day != self.day and self.days.get(day, {}).get(metric) is not None]
         earlier, counts, whole = (
             [float(value) for day in before if (value := by_day.get(day, {}).get(name)) is not None]
             for by_day, name in ((self.sums, metric), (self.sums, BY_HOUR[metric]), (self.days, metric))

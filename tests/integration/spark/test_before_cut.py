@@ -27,7 +27,7 @@ from models.data.split import SplitWindow
 from spark_jobs.__main__ import main
 from spark_jobs.publication import Publication
 from spark_jobs.recommendations.job import NothingToLearn, build_candidates, build_factors, build_neighbours
-from spark_jobs.recommendations.known import known_before
+from spark_jobs.recommendations.known import events_known_before, known_before
 from tests.integration.spark.conftest import SilverPlatform
 from tests.integration.spark.made_shop import CUT, cut_short, made_shop, publish_shop
 
@@ -83,17 +83,27 @@ def test_a_cut_gives_the_tables_of_a_log_that_ends_there(platform: SilverPlatfor
 
 def test_the_cut_takes_what_the_split_of_the_judge_takes(platform: SilverPlatform) -> None:
     acts = made_shop()[SILVER_INTERACTIONS]
-    publish_shop(platform, {SILVER_INTERACTIONS: acts})
-    publication = Publication(platform.session, platform.settings, "a test", (SILVER_INTERACTIONS,))
-    frame = known_before(publication.rows(SILVER_INTERACTIONS), BEFORE)
+    repairs = {acts[0]["event_id"]: CUT, acts[1]["event_id"]: CUT - timedelta(microseconds=1)}
+    events = [
+        {name: act[name] for name in ("shop_id", "event_id", "occurred_at", "received_at")} | {"repaired_at": repairs[each]}
+        for act in acts[:2]
+        for each in [act["event_id"]]
+    ]
+    publish_shop(platform, {SILVER_INTERACTIONS: acts, SILVER_EVENTS: events})
+    publication = Publication(platform.session, platform.settings, "a test", (SILVER_INTERACTIONS, SILVER_EVENTS))
+    frame = known_before(publication.rows(SILVER_INTERACTIONS), BEFORE, publication.rows(SILVER_EVENTS))
+    known = events_known_before(publication.rows(SILVER_EVENTS), BEFORE)
+    assert {row.event_id for row in known.collect()} == {acts[1]["event_id"]}
     cut = np.datetime64(CUT)
     window = SplitWindow(cut=cut, test_from=cut + np.timedelta64(1, "D"), end=cut + np.timedelta64(8, "D"))
-    clocks = (np.array([act[name] for act in acts], dtype="datetime64[us]") for name in ("occurred_at", "received_at"))
-    training = window.is_training(*clocks)
+    known_at = [repairs.get(act["event_id"], act["received_at"]) for act in acts]
+    clocks = ([act["occurred_at"] for act in acts], known_at)
+    training = window.is_training(*(np.array(clock, dtype="datetime64[us]") for clock in clocks))
     expected = {
         (act["event_id"], act["line_number"], act["item_id"]) for act, is_in in zip(acts, training, strict=True) if is_in
     }
     assert {(row.event_id, row.line_number, row.item_id) for row in frame.collect()} == expected
+    assert acts[0]["occurred_at"] < CUT
     assert 0 < len(expected) < len(acts)
 
 

@@ -23,6 +23,7 @@ from dashboard.portal.alerts.checking import check_shop
 from dashboard.portal.alerts.files import AlertFiles
 from dashboard.portal.alerts.findings import UnusualDay, days_of, finding_of, findings_of, open_day
 from dashboard.portal.alerts.rules import Alert, AlertRule, AlertRules, BadRule, rule_from
+from dashboard.portal.alerts.so_far import DaySoFar
 from dashboard.portal.alerts.usual import Usual, usual_of
 from dashboard.portal.alerts.wording import shown_finding
 from dashboard.portal.app import make_app
@@ -247,6 +248,21 @@ def test_hours_so_far_say_nothing_too_early_of_few_weeks_of_few_orders_or_of_wha
         assert (so_far_finding(marts, either) is not None) == fires, number
     marts = hourly(tmp_path, [1] * 12, [EVEN] * 4, as_of_hour=12, unknown_weeks=2)
     assert so_far_finding(marts, AlertRule("visitors", "less", 0.3)) is None, "visitors are known of two Mondays"
+
+
+def test_hours_so_far_leave_out_earlier_days_of_which_an_hour_is_unknown() -> None:
+    today = date(2026, 3, 30)
+    mondays = [today - timedelta(weeks=week) for week in range(6)]
+    sums: dict[date, dict[str, float | None]] = {day: {"gmv_minor": 100.0, "orders": 100.0} for day in mondays}
+    unknown: dict[date, dict[str, float | None]] = {day: {"gmv_minor": None, "orders": 200.0} for day in mondays}
+    assert DaySoFar(today, 12, sums, unknown).usual("gmv_minor", 0.3) is None, "no day's share is known"
+    whole = unknown | {day: {"gmv_minor": 200.0, "orders": 200.0} for day in mondays[1:4]}
+    for day in mondays[4:]:
+        sums[day] = {"gmv_minor": 500.0, "orders": 100.0}
+    assert DaySoFar(today, 12, sums, whole).usual("gmv_minor", 0.3) == Usual(70.0, 130.0)
+    for day in mondays[1:4]:
+        sums[day] = {"gmv_minor": 40.0, "orders": 40.0}
+    assert DaySoFar(today, 12, sums, whole).usual("gmv_minor", 0.3) is None, "40 of 200 are less than a quarter"
 
 
 def test_an_alert_of_a_day_so_far_names_its_hour_in_both_languages_and_is_the_days_only_one(

@@ -142,7 +142,7 @@ def test_the_future_is_refused_and_left_out_by_moment_at() -> None:
         Snapshot(later, nothing_known(2), NOW, np.array([-1]))
     assert snapshot_at(later, nothing_known(2), NOW).acts.item.tolist() == [1]
     known_late = acts([(0, 1, "pay", 1.0)], 1, 2)
-    known_late.received_at[0] = NOW
+    known_late.known_at[0] = NOW
     assert len(snapshot_at(known_late, nothing_known(2), NOW).acts) == 0
 
 

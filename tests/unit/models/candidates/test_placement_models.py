@@ -279,7 +279,7 @@ def test_the_ranker_sees_nothing_of_its_teaching_week(training_context: Training
 
     taught(training_context.acts, training_context.as_of, fit_and_note)
     assert seen[0].occurred_at.max() < window.cut
-    assert seen[0].received_at.max() < window.cut
+    assert seen[0].known_at.max() < window.cut
 
 
 def test_a_shop_that_is_too_large_or_too_young_has_no_ranker(

@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 from models.algorithms.recommender import top_k
-from models.evaluation.intervals import bootstrap
+from models.evaluation.intervals import bootstrap, estimate, resampled_means
 from models.evaluation.metrics import METRICS, average_precision, coverage, hit_rate, ndcg, recall, reciprocal_rank
 
 # hits at each position, relevant items; recall, ndcg, hit rate, reciprocal rank, average precision
@@ -77,6 +77,25 @@ def test_an_interval_of_equal_values_has_no_width_and_of_nobody_is_refused() -> 
     assert result.as_json() == {"mean": 0.25, "low": 0.25, "high": 0.25}
     with pytest.raises(ValueError, match="no person"):
         bootstrap(np.array([]))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_bounds_of_many_persons_do_not_hang_on_the_seed(seed: int) -> None:
+    persons, quantile = 20_001, 2.5758  # of 99 %, from a table of the normal distribution
+    values = np.random.default_rng(3).normal(size=persons)
+    error = values.std() / np.sqrt(persons)
+    result = bootstrap(values, seed, level=0.99)
+    assert (result.high - result.mean) / error == pytest.approx(quantile, rel=0.08)
+    assert (result.mean - result.low) / error == pytest.approx(quantile, rel=0.08)
+
+
+def test_metrics_of_many_persons_are_drawn_together() -> None:
+    luck = np.random.default_rng(3)
+    base = luck.normal(size=30_000)
+    values = {"first": base, "second": base + luck.normal(scale=0.1, size=30_000)}
+    drawn = resampled_means(values)
+    gain = estimate(0.0, drawn["second"] - drawn["first"])
+    assert gain.high - gain.low == pytest.approx(2 * 1.96 * 0.1 / np.sqrt(30_000), rel=0.08)
 
 
 @pytest.mark.parametrize("k", [1, 3, 30, 250])

@@ -64,8 +64,8 @@ def test_nothing_after_the_cut_or_learnt_after_it_changes_the_choice(window: Spl
     )
     assert choose_parameters(other, window) == choose_parameters(result, window)
     late = np.append(np.flatnonzero(result.occurred_at < window.cut)[:50], 0)
-    told_late = replace(result, received_at=result.received_at.copy())
-    told_late.received_at[late] = window.test_from
+    told_late = replace(result, known_at=result.known_at.copy())
+    told_late.known_at[late] = window.test_from
     is_known = np.ones(len(result), dtype=np.bool_)
     is_known[late] = False
     assert choose_parameters(told_late, window) == choose_parameters(result.where(is_known), window)
