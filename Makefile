@@ -15,9 +15,9 @@ chaos:  ## break a platform of its own for about ten minutes; 0 when nothing was
 	@bash scripts/setup
 	@.venv/bin/python -m chaos $(ARGS)
 
-survive:  ## all that must survive, part by part, in about three hours; writes docs/operations/survive.md and others (POINTS=all …)
+survive:  ## all that must survive, part by part, in about three hours; an interrupted run goes on (POINTS=all, ONLY=soak …)
 	@bash scripts/setup
-	@POINTS="$(POINTS)" bash scripts/survive
+	@POINTS="$(POINTS)" ONLY="$(ONLY)" bash scripts/survive
 
 soak:  ## trade for 20 minutes beside hourly runs and see that nothing grows (ARGS="--seconds 14400 --report" …)
 	@bash scripts/setup
