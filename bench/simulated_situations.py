@@ -31,13 +31,14 @@ def goods_at(shop: ShopData, as_of: np.datetime64) -> Goods:
     known = changes.at < as_of
     order = np.argsort(changes.at[known], kind="stable")
     at, item, price = changes.at[known][order], changes.item[known][order], changes.price[known][order]
+    offered = np.where(changes.is_sellable[known][order], price, np.nan)
     listed[item[::-1]] = at[::-1]  # the first one is written last, and stays
     current = np.full(items, np.nan)
     current[item] = price
     category, brand = (
         np.unique([facts[name] for facts in shop.facts], return_inverse=True)[1] for name in ("category", "brand")
     )
-    return Goods(category, listed, current, usual_prices(item, at, price, items, as_of), brand)
+    return Goods(category, listed, current, usual_prices(item, at, offered, items, as_of), brand)
 
 
 def sellable_at(shop: ShopData, as_of: np.datetime64) -> np.ndarray:

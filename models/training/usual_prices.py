@@ -1,4 +1,4 @@
-"""What each item was offered for most of the last four weeks, by the changes of the catalogue in the log."""
+"""What each item was offered for most of the last four weeks, as far as it could be bought, by the catalogue's changes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ from models.candidates.usual_prices import UsualPrices, currency_key
 from models.data.interactions import instant
 from models.data.snapshot import usual_prices
 
-# Of each item the changes of its price, not of its stock. While it had another currency than now it had no price (null).
+# Of each item the changes of its price, not of its stock. It had no price (null) while nobody could buy it (the rule is that of
+# serving.catalogue), and while it had another currency than now.
 _CHANGES = f"""
-    with states as (
-        select item_id, occurred_at, received_at, event_id, unit_price_minor as price,
-            json_extract_string(line, '$.properties.currency') as currency
+    with changes as (
+        select item_id, occurred_at, received_at, event_id, unit_price_minor,
+            json_extract_string(line, '$.properties.currency') as currency,
+            coalesce(json_extract_string(line, '$.properties.status'), 'active') as status,
+            cast(json_extract_string(line, '$.properties.stock') as double) as stock
         from silver_events
         where shop_id = $shop and type = 'item_changed' and unit_price_minor is not null
             and occurred_at <= $as_of and {KNOWN_AT} <= $as_of
+    ),
+    states as (
+        select *, case when status = 'active' and (stock is null or stock > 0) then unit_price_minor end as price from changes
     ),
     marked as (
         select *, lag(price) over items as price_before, lag(currency) over items as currency_before,

@@ -1,4 +1,4 @@
-"""What an item usually costs is the price of most of the last four weeks, in the currency that it has now."""
+"""What an item usually costs is the price of most of the last four weeks in which it could be bought, in today's currency."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ CHANGES = [  # item, day, price, currency
 
 
 def change(
-    item_id: str, day: float, price: int, currency: str, event_id: str = "e", repaired: float | None = None
+    item_id: str, day: float, price: int, currency: str, event_id: str = "e", repaired: float | None = None, **state: Any
 ) -> dict[str, Any]:
-    at, line = START + timedelta(days=day), orjson.dumps({"properties": {"currency": currency}}).decode()
+    at, line = START + timedelta(days=day), orjson.dumps({"properties": {"currency": currency, **state}}).decode()
     row = {"shop_id": "a", "event_id": event_id, "type": "item_changed", "item_id": item_id, "unit_price_minor": price}
     repaired_at = None if repaired is None else START + timedelta(days=repaired)
     return row | {"occurred_at": at, "received_at": at, "repaired_at": repaired_at, "line": line}
@@ -62,6 +62,26 @@ def test_days_in_another_currency_count_for_no_price(tmp_path: Path) -> None:
     there_and_back = [change("i1", 0, 1000, "CNY"), change("i1", 4, 150, "USD"), change("i1", 20, 700, "CNY")]
     assert usual_of(tmp_path, *there_and_back) == (700, True)
     assert usual_of(tmp_path, *there_and_back, change("i1", 30, 99, "USD")) == (150, False)
+
+
+@pytest.mark.parametrize("gone", [{"stock": 0}, {"status": "inactive"}, {"status": "blocked", "stock": 9}])
+def test_days_on_which_nobody_could_buy_it_count_for_no_price(tmp_path: Path, gone: dict[str, Any]) -> None:
+    """Days 2 to 30: gone at 1000 for 18 of them, then for sale at 700 for 6 and at 800 for 4."""
+    gone_at_1000 = change("i1", 0, 1000, "CNY", **gone)
+    for_sale = [change("i1", 20, 700, "CNY", stock=3), change("i1", 26, 800, "CNY")]
+    assert usual_of(tmp_path, gone_at_1000, *for_sale) == (700, True)
+    # Sold out again at the end, it usually cost what it was last sold for.
+    assert usual_of(tmp_path, *for_sale, change("i1", 29, 500, "CNY", **gone)) == (700, True)
+
+
+def test_what_could_not_be_bought_for_four_weeks_has_no_usual_price(tmp_path: Path) -> None:
+    assert usual_of(tmp_path, change("i1", 0, 1000, "CNY"), change("i1", 1, 1000, "CNY", stock=0)) == (0, True)
+
+
+def test_a_price_goes_on_where_it_was_when_an_item_is_back(tmp_path: Path) -> None:
+    """For sale at 1000 on days 2 to 5 and 20 to 30, which is 13 days, and at 700 on days 5 to 15, which is 10."""
+    changes = [(0, 1000, 4), (5, 700, 4), (15, 1000, 0), (20, 1000, 4)]
+    assert usual_of(tmp_path, *(change("i1", day, price, "CNY", stock=stock) for day, price, stock in changes)) == (1000, True)
 
 
 @pytest.mark.parametrize("is_first", [True, False])
