@@ -23,7 +23,7 @@ _DONE = ("points", "killed", "filled", "met", "refused", "reads")
 COLUMNS = ("stage", "writes", *_DONE)
 
 
-class Part(NamedTuple):
+class SurvivePart(NamedTuple):
     """One part of ``make survive``: ``code`` is its exit code or ``not-run``, ``ended`` a time as the page shows it."""
 
     title: str
@@ -36,7 +36,7 @@ class Part(NamedTuple):
         return {"0": "held", NOT_RUN: "not run"}.get(self.code, "**did not hold**")
 
 
-def render(tried: list[dict[str, Any]], parts: list[Part], version: str, today: str) -> str:
+def render(tried: list[dict[str, Any]], parts: list[SurvivePart], version: str, today: str) -> str:
     """The page; ``tried`` are stages as tests/integration/survive tells them, once for each test."""
     tried = added_up(tried)
     rows = "\n".join("| " + " | ".join(_shown(stage.get(name, 0)) for name in COLUMNS) + " |" for stage in tried)
@@ -72,7 +72,7 @@ def main(rows: Path, parts: Path, version: str) -> int:
     """Write the page; exit code 1 when a part did not hold."""
     tried = [json.loads(line) for line in rows.read_text().splitlines()]
     done = [
-        Part(title, code, float(seconds), ended)
+        SurvivePart(title, code, float(seconds), ended)
         for title, code, seconds, ended, *_ in map(_fields, parts.read_text().splitlines())
     ]
     PAGE.write_text(render(tried, done, version, datetime.now(UTC).date().isoformat()), encoding="utf-8")
