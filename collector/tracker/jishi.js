@@ -92,11 +92,18 @@
       .replace(/([^\uD800-\uDBFF]|^)[\uDC00-\uDFFF]/g, "$1\uFFFD") // one behind another
       .replace(/\u0000/g, "");
   }
+  /** A value as browsers write it: old libraries (Prototype before 1.7) give lists, texts and times a toJSON that quotes them twice. */
+  function plain(value, entry) {
+    if (Array.isArray(value) || /^(string|number|boolean|bigint)$/.test(typeof value)) return value;
+    if (Object.prototype.toString.call(value) !== "[object Date]") return entry;
+    return isNaN(value) ? null : value.toISOString();
+  }
   /** JSON of whatever a page may hold: big integers become numbers or texts, what contains itself is left out. */
   function json(value) {
     var above = [];
     return JSON.stringify(value, function (name, entry) {
       while (above.length && above[above.length - 1] !== this) above.pop();
+      entry = plain(this[name], entry);
       if (typeof entry === "bigint") return Number.isSafeInteger(Number(entry)) ? Number(entry) : String(entry);
       if (typeof entry === "string") return whole(entry);
       if (!entry || typeof entry !== "object") return entry;

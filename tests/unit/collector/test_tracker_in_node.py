@@ -369,3 +369,27 @@ def test_a_page_can_ask_for_the_context_that_its_events_carry() -> None:
     )
     assert asked == sent
     assert asked["device"] in ("mobile", "desktop")
+
+
+def test_old_libraries_that_give_lists_a_json_of_their_own_change_nothing() -> None:
+    """Prototype before 1.7, which Magento 1 has (prototypejs/prototype 344): an order's lines were one text, and it was refused."""
+    event = run(
+        r"""const page = open(), of_page = page.jishi.order.constructor("return this")(), quoted = (value) => '"' + value + '"';
+        const ours = Date.prototype.toJSON;
+        for (const { Array, String, Number, Date } of [of_page, globalThis]) {
+            Array.prototype.toJSON = function () { return "[" + this.map((each) => JSON.stringify(each)).join(", ") + "]"; };
+            String.prototype.toJSON = Number.prototype.toJSON = function () { return quoted(this); };
+            Date.prototype.toJSON = function () { return quoted(isFinite(this) ? this.toISOString() : "NaN"); };
+        }
+        const lines = [{item_id: "i", quantity: 2, unit_price_minor: 500}];
+        page.jishi.order({order_id: "o", currency: "CNY", lines, amount_minor: 1000, at: new Date(0), no: new Date(NaN),
+                          own: {toJSON: () => "x"}});
+        for (const kind of [Array, String, Number]) delete kind.prototype.toJSON;
+        Date.prototype.toJSON = ours;
+        await page.settle(); return page.taken()[0];"""
+    )
+    assert event["type"] == "order_paid"
+    assert event["properties"] == {
+        **{"order_id": "o", "currency": "CNY", "lines": [{"item_id": "i", "quantity": 2, "unit_price_minor": 500}]},
+        **{"amount_minor": 1000, "at": "1970-01-01T00:00:00.000Z", "no": None, "own": "x"},
+    }
