@@ -76,7 +76,7 @@ async function ask() {
   clearTimeout(timer);
   const turn = ++asking, asked = key;
   try {
-    const answer = await fetch(`/v1/live/events?after=${newest}`, { headers: { Authorization: `Bearer ${asked}` } });
+    const answer = await fetch(`live/events?after=${newest}`, { headers: { Authorization: `Bearer ${asked}` } });
     const body = await answer.json();
     if (turn !== asking || asked !== key) return;
     if (!answer.ok) {

@@ -13,10 +13,14 @@
 
   var script = document.currentScript;
   var data = (script && script.dataset) || {};
+  /** Where the collector of this script takes events; a proxy may have put both below a path of its own. */
+  function beside(source) {
+    return source ? new URL(/\/v1\/tracker\.js$/.test(new URL(source).pathname) ? "track" : "/v1/track", source).href : "/v1/track";
+  }
   var config = {
     shop: data.shop,
     key: data.key,
-    url: data.url || (script && script.src ? new URL("/v1/track", script.src).href : "/v1/track"),
+    url: data.url || beside(script && script.src),
     consent: data.consent || "granted", // "granted", "anonymous" (no ids that last), "denied" (nothing is sent)
     batch: 20, // events that are sent at once
     waitMs: 2000, // how long an event waits for others

@@ -21,15 +21,16 @@ class Storage {
 }
 
 /** A page with the tracker; `answer(events)` gives {status, code} or a promise, `sent` holds what the collector was told. */
-function open({ shop = "a", local = new Storage(), session = new Storage(), answer = () => ({}), onBody = () => {}, title = "t", referrer = "", search = "", isUnseen = false } = {}) {
-  const page = { sent: [], beacons: [], warnings: [], timers: [], delays: [], listeners: {} };
+function open({ shop = "a", local = new Storage(), session = new Storage(), answer = () => ({}), onBody = () => {}, title = "t", referrer = "", search = "", isUnseen = false, src = "https://c.example/v1/tracker.js" } = {}) {
+  const page = { sent: [], beacons: [], addresses: [], warnings: [], timers: [], delays: [], listeners: {} };
   const listen = (name, act) => (page.listeners[name] = page.listeners[name] || []).push(act);
   const window = { localStorage: local, sessionStorage: session, crypto: require("crypto").webcrypto, addEventListener: listen };
   window.console = { warn: (text) => page.warnings.push(text) };
-  const document = { currentScript: { dataset: { shop, key: "k", page: "off" }, src: "https://c.example/v1/tracker.js" } };
+  const document = { currentScript: { dataset: { shop, key: "k", page: "off" }, src } };
   Object.assign(document, { referrer, title, addEventListener: listen, visibilityState: "visible", prerendering: isUnseen });
   const navigator = { userAgent: "x", sendBeacon: (url, text) => { onBody(text); page.beacons.push(JSON.parse(text)); return true; } };
   const fetch = (url, request) => {
+    page.addresses.push(url);
     onBody(request.body);
     const events = JSON.parse(request.body), told = answer(events);
     page.sent.push(events);

@@ -129,3 +129,6 @@ def test_the_page_takes_nothing_from_elsewhere(world: Any, name: str) -> None:
     assert not re.search(r"(https?:)?//(?! )[a-z]", re.sub(r"(?m)^\s*//.*|\s// .*$|  // .*", "", answer.text))
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "innerHTML" not in answer.text
+    assert not re.search(r"""["'`]/""", answer.text), (
+        "addresses of its own are relative: a proxy may put the collector below a path"
+    )

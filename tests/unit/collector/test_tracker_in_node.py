@@ -372,7 +372,7 @@ def test_a_page_can_ask_for_the_context_that_its_events_carry() -> None:
 
 
 def test_old_libraries_that_give_lists_a_json_of_their_own_change_nothing() -> None:
-    """Prototype before 1.7, which Magento 1 has (prototypejs/prototype 344): an order's lines were one text, and it was refused."""
+    """Prototype before 1.7, which Magento 1 has (its issue 344): lines of an order were one text, and it was refused."""
     event = run(
         r"""const page = open(), of_page = page.jishi.order.constructor("return this")(), quoted = (value) => '"' + value + '"';
         const ours = Date.prototype.toJSON;
@@ -393,3 +393,20 @@ def test_old_libraries_that_give_lists_a_json_of_their_own_change_nothing() -> N
         **{"order_id": "o", "currency": "CNY", "lines": [{"item_id": "i", "quantity": 2, "unit_price_minor": 500}]},
         **{"amount_minor": 1000, "at": "1970-01-01T00:00:00.000Z", "no": None, "own": "x"},
     }
+
+
+@pytest.mark.parametrize(
+    ("source", "address"),
+    [
+        ("https://c.example/v1/tracker.js", "https://c.example/v1/track"),
+        ("https://shop.example/collect/v1/tracker.js?v=2", "https://shop.example/collect/v1/track"),
+        ("https://cdn.example/assets/jishi.js", "https://cdn.example/v1/track"),
+    ],
+)
+def test_events_go_below_the_path_that_a_proxy_gave_the_collector(source: str, address: str) -> None:
+    """Before: a script at …/collect/v1/tracker.js sent to …/v1/track, which the shop's own server answers with 404."""
+    addresses = run(
+        f"""const page = open({{src: {json.dumps(source)}}}); page.jishi.view({{item_id: "i"}}); await page.settle();
+        return page.addresses;"""
+    )
+    assert addresses == [f"{address}?key=k"]
