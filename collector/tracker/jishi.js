@@ -3,6 +3,7 @@
  *   <script src="https://collector.example/v1/tracker.js" data-shop="my-shop" data-key="jk_track_…" async></script>
  *
  * then jishi.view({item_id: "i-1"}), jishi.cart({...}), jishi.order({...}), jishi.share({item_id}), jishi.identify("u-1").
+ * Before the script is there, and where it is blocked: (window.jishi = window.jishi || []).push(["view", {item_id: "i-1"}]).
  * Events wait in local storage until the collector has acknowledged them, so they survive a lost network, a reload and a
  * closed tab; each keeps its event_id, so that one that is sent twice counts once. No call throws into the page, whatever it is
  * given; what cannot be sent is dropped alone, with a warning in the console. docs/tracker.md describes every call.
@@ -469,6 +470,15 @@
     anonymousId: anonymousId,
     /** Channel, campaign, referrer and device, as every event says them; a list may be asked with channel and device. */
     context: context,
+    /** Calls as lists of a name and arguments, as a page makes them of which nobody knows whether this script is there yet. */
+    push: function () {
+      Array.prototype.forEach.call(arguments, function (call) {
+        var name = call && call[0];
+        if (typeof name === "string" && name !== "push" && Object.prototype.hasOwnProperty.call(api, name) && typeof api[name] === "function")
+          api[name].apply(null, Array.prototype.slice.call(call, 1));
+        else warn("push takes lists such as [\"view\", {item_id: \"i-1\"}]");
+      });
+    },
     configure: function (changes) {
       for (var name in changes) {
         var least = name === "waitMs" ? 0 : 1;
@@ -495,9 +505,21 @@
     if (shown && shown.persisted) again();
   });
   window.addEventListener("online", again);
+  // What a page called before: who it is and what was allowed come first, so that its view is under them.
+  var calls = Array.isArray(window.jishi) ? window.jishi : [];
+  function isOfPerson(call) {
+    return Boolean(call) && ["identify", "consent", "configure"].indexOf(call[0]) >= 0;
+  }
   window.jishi = api;
+  api.push.apply(null, calls.filter(isOfPerson));
   if (config.key) {
     if (data.page !== "off") api.page();
     if (queue.length) later(0);
   }
+  api.push.apply(
+    null,
+    calls.filter(function (call) {
+      return !isOfPerson(call);
+    })
+  );
 })(window, document);

@@ -21,12 +21,12 @@ class Storage {
 }
 
 /** A page with the tracker; `answer(events)` gives {status, code} or a promise, `sent` holds what the collector was told. */
-function open({ shop = "a", local = new Storage(), session = new Storage(), answer = () => ({}), onBody = () => {}, title = "t", referrer = "", search = "", isUnseen = false, src = "https://c.example/v1/tracker.js" } = {}) {
+function open({ shop = "a", local = new Storage(), session = new Storage(), answer = () => ({}), onBody = () => {}, title = "t", referrer = "", search = "", isUnseen = false, src = "https://c.example/v1/tracker.js", before = [], pageView = "off" } = {}) {
   const page = { sent: [], beacons: [], addresses: [], warnings: [], timers: [], delays: [], listeners: {} };
   const listen = (name, act) => (page.listeners[name] = page.listeners[name] || []).push(act);
-  const window = { localStorage: local, sessionStorage: session, crypto: require("crypto").webcrypto, addEventListener: listen };
+  const window = { localStorage: local, sessionStorage: session, crypto: require("crypto").webcrypto, addEventListener: listen, jishi: before };
   window.console = { warn: (text) => page.warnings.push(text) };
-  const document = { currentScript: { dataset: { shop, key: "k", page: "off" }, src } };
+  const document = { currentScript: { dataset: { shop, key: "k", page: pageView }, src } };
   Object.assign(document, { referrer, title, addEventListener: listen, visibilityState: "visible", prerendering: isUnseen });
   const navigator = { userAgent: "x", sendBeacon: (url, text) => { onBody(text); page.beacons.push(JSON.parse(text)); return true; } };
   const fetch = (url, request) => {

@@ -410,3 +410,25 @@ def test_events_go_below_the_path_that_a_proxy_gave_the_collector(source: str, a
         return page.addresses;"""
     )
     assert addresses == [f"{address}?key=k"]
+
+
+def test_what_a_page_calls_before_the_script_is_there_counts() -> None:
+    """umami 2762 and 3571: with ``async`` a page's own calls threw, as the name was not there yet."""
+    events, afterwards = run(
+        """const calls = [["view", {item_id: "i"}], ["identify", "u-1"], ["nothing"], null, "view", ["push", []], ["cart"]];
+        const page = open({before: calls, pageView: "on"});
+        await page.settle(); const before = page.taken().length;
+        page.jishi.push(["view", {item_id: "j"}], ["view", {item_id: "k"}]); await page.settle();
+        return [page.taken().slice(0, before).map((e) => [e.type, e.user_id, e.properties.item_id || null]),
+                page.taken().slice(before).map((e) => e.properties.item_id)];"""
+    )
+    assert events == [["page_viewed", "u-1", None], ["item_viewed", "u-1", "i"], ["item_added_to_cart", "u-1", None]]
+    assert afterwards == ["j", "k"]
+
+
+def test_who_declined_before_the_script_was_there_is_not_tracked() -> None:
+    sent = run(
+        """const page = open({before: [["view", {item_id: "i"}], ["consent", "denied"]], pageView: "on"});
+        await page.settle(); return page.taken().map((e) => e.type);"""
+    )
+    assert sent == ["consent_changed"]
