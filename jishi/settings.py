@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     trusted_proxies: int = Field(
         0,
         ge=0,
-        description="so many proxies stand before the storefronts and add to X-Forwarded-For; 0: nobody's word is taken for it",
+        description="proxies before storefronts or portal that add to X-Forwarded-For; 0: nobody's word is taken for it",
     )
 
     smtp_host: str = Field("", description="mail server of digests and alerts; empty: no mail is sent")

@@ -210,6 +210,9 @@ def language_of(request: Request) -> Language:
 
 
 def set_cookie(visit: PageVisit, answer: Response, name: str, value: str, max_age_s: int | None = None) -> None:
-    """A cookie that no script reads and no other site sends along with a form."""
-    is_https = visit.request.url.scheme == "https"
+    """A cookie that no script reads and no other site sends along with a form; over HTTPS alone where browsers come by it.
+
+    A proxy on another machine ends HTTPS, and uvicorn believes none but one of this machine: the portal's address says it.
+    """
+    is_https = visit.request.url.scheme == "https" or visit.portal.settings.portal_address.startswith("https:")
     answer.set_cookie(name, value, max_age_s, path="/", secure=is_https, httponly=True, samesite="lax")

@@ -21,6 +21,7 @@ from dashboard.portal.sessions import LoginSession, form_token
 from dashboard.portal.shop_marts import ShopMarts, marts_of_shop
 from dashboard.portal.state import Portal
 from dashboard.portal.words import Language, translated
+from jishi.senders import visitor_address
 from jishi.shops import Shop, Shops
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199  # a year and a period before and after them is a date, too
@@ -85,6 +86,13 @@ class PageVisit:
         """Who is logged in; only for pages behind the login."""
         assert self.session is not None
         return self.session
+
+    @property
+    def address(self) -> str:
+        """The network address of who asks, behind proxies too."""
+        peer = self.request.client.host if self.request.client else ""
+        forwarded = ",".join(self.request.headers.getlist("X-Forwarded-For"))
+        return visitor_address(peer, forwarded, self.portal.settings.trusted_proxies)
 
     @property
     def shop(self) -> ShopAccess:

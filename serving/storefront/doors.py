@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from jishi.senders import sender_of
+from jishi.senders import sender_of, visitor_address
 from jishi.settings import Settings
 from jishi.shops import Shop
 from serving.keys import ReadKeys
@@ -51,11 +51,8 @@ class Storefronts:
         return self.of_address.take(sender_of(address)) or self.of_shop.take(shop_id)
 
     def address_of(self, peer: str, forwarded: str) -> str:
-        """The visitor's address: who sent the request (``peer``), or, behind proxies, whom the outermost of them names in
-        X-Forwarded-For. What stands to the left of that anybody may have written.
-        """
-        hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()][-self.proxies :] if self.proxies else []
-        return hops[0] if hops else peer
+        """The visitor's address, behind proxies too."""
+        return visitor_address(peer, forwarded, self.proxies)
 
 
 def _listed(text: str) -> tuple[str, ...]:

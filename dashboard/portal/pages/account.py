@@ -37,16 +37,15 @@ def login_form(visit: PageVisit) -> Response:
 def log_in(visit: PageVisit) -> Response:
     """Check name and password; each failure is counted, and too many make everybody wait."""
     portal, login, back = visit.portal, visit.form.get("login", ""), local_address(visit.form.get("next"))
-    address = visit.request.client.host if visit.request.client else ""
     try:
-        portal.limits.check(login, address, visit.now)
+        portal.limits.check(login, visit.address, visit.now)
     except TooManyAttempts as error:
         answer = _refused_login(visit, login, back, 429, _too_many(visit, error))
         answer.headers["Retry-After"] = str(error.retry_after_s)
         return answer
     person_id = portal.people.person_of(login, visit.form.get("password", ""))
     if person_id is None:
-        portal.limits.failed(login, address, visit.now)
+        portal.limits.failed(login, visit.address, visit.now)
         return _refused_login(visit, login, back, 403, visit.text("Name and password do not belong together."))
     portal.limits.succeeded(login)
     portal.audit.add(visit.now, login.strip().lower(), "logged in")
@@ -71,10 +70,9 @@ def link_form(visit: PageVisit) -> Response:
 def use_link(visit: PageVisit) -> Response:
     """Take an invitation, or choose a new password. Wrong passwords count as at the login."""
     portal, token = visit.portal, str(visit.request.path_params["token"])
-    address = visit.request.client.host if visit.request.client else ""
     try:
         login = portal.people.invitation(token, visit.now).login
-        portal.limits.check(login, address, visit.now)
+        portal.limits.check(login, visit.address, visit.now)
         invitation = portal.people.accept(token, visit.form.get("name", ""), visit.form.get("password", ""), visit.now)
     except BadLink:
         raise NoSuchPage from None
@@ -83,7 +81,7 @@ def use_link(visit: PageVisit) -> Response:
     except WeakPassword:
         return _link_page(visit, visit.text("A password has 12 to 200 characters, at least five of them different."), 400)
     except WrongPassword:
-        portal.limits.failed(login, address, visit.now)
+        portal.limits.failed(login, visit.address, visit.now)
         return _link_page(visit, visit.text("This is not the password of the account."), 403)
     portal.audit.add(visit.now, invitation.login, "joined" if invitation.shop_id else "chose a password", invitation.shop_id)
     return visit.redirect("/login?done=1")

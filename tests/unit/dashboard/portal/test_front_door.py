@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from dashboard.portal.app import make_app
 from dashboard.portal.pages.account import local_address
 from dashboard.portal.passwords import Passwords, WeakPassword
 from dashboard.portal.people import LINK_HOURS
@@ -134,6 +138,41 @@ def test_a_network_of_ipv6_is_one_sender(twins: TwinShops) -> None:
     assert tried("2001:db8:0:1:ffff::1", OWNER, PASSWORD) == 429
     assert tried("2001:db8:0:2::1", OWNER, PASSWORD) == 303
     assert tried("203.0.113.7", OWNER, PASSWORD) == 303
+
+
+def behind(twins: TwinShops, **settings: Any) -> Starlette:
+    """The portal as a proxy on another machine asks it: over HTTP, from the proxy's address."""
+    return make_app(replace(twins.portal, settings=twins.settings.model_copy(update=settings)))
+
+
+def test_behind_a_proxy_of_another_machine_cookies_are_for_https_alone(twins: TwinShops) -> None:
+    """linagora/openrag 384: uvicorn believes X-Forwarded-Proto of the own machine alone, so no cookie was Secure."""
+    app = behind(twins, portal_url="https://portal.example.org")
+    client = TestClient(app, base_url="https://portal.example.org", follow_redirects=False)
+    client.headers["x-forwarded-proto"] = "https"
+    app_over_http = TestClient(app, base_url="http://portal.example.org", follow_redirects=False)
+    for answer in (client.get("/login"), app_over_http.get("/login"), app_over_http.get("/shops")):
+        assert answer.headers["set-cookie"].endswith("; Secure")
+    assert "Secure" not in twins.visitor().get("/shops").headers.get("set-cookie", "")
+
+
+def test_behind_proxies_wrong_passwords_are_each_visitors_own(twins: TwinShops) -> None:
+    """StuMason/polar-flow-server 51: a proxy in another container was one sender, and one visitor kept everybody out."""
+
+    def tried(app: Starlette, forwarded: str, login: str, password: str) -> int:
+        client = TestClient(app, follow_redirects=False, client=("172.18.0.5", 50000))
+        client.headers["x-forwarded-for"] = forwarded
+        client.get("/login")
+        return int(post(client, "/login", login=login, password=password).status_code)
+
+    one, none = behind(twins, trusted_proxies=1), behind(twins)
+    for number in range(PER_ADDRESS):
+        assert tried(one, f"10.0.0.{number}, 203.0.113.7:{4000 + number}", f"guess{number}", "not the password") == 403
+    assert tried(one, "198.51.100.1, 203.0.113.7", OWNER, PASSWORD) == 429, "what the visitor wrote is not believed"
+    assert tried(one, "203.0.113.8", OWNER, PASSWORD) == 303
+    for number in range(PER_ADDRESS):
+        assert tried(none, f"10.0.0.{number}", f"guess{number}", "not the password") == 403
+    assert tried(none, "203.0.113.8", OWNER, PASSWORD) == 429
 
 
 def link_of(text: str) -> str:
