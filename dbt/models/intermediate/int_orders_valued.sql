@@ -72,6 +72,7 @@ dated as (
 select
     shop_id,
     order_id,
+    event_id,
     person_id,
     paid_at,
     received_at,

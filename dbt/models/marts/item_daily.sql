@@ -9,7 +9,12 @@ with as_of as (
 
 orders as (
 
-    select * from {{ ref('stg_lake__orders') }}
+    select
+        orders.*,
+        coalesce(repairs.repaired_at, orders.received_at) as known_at
+    from {{ ref('stg_lake__orders') }} as orders
+    left join {{ ref('stg_lake__repairs') }} as repairs
+        on orders.shop_id = repairs.shop_id and orders.event_id = repairs.event_id
 
 ),
 
@@ -39,7 +44,7 @@ sold as (
     inner join orders
         on as_of.shop_id = orders.shop_id
         and orders.paid_at < as_of.event_timestamp
-        and orders.received_at < as_of.event_timestamp
+        and orders.known_at < as_of.event_timestamp
         and orders.paid_at >= {{ days_later('as_of.event_timestamp', -30) }}
     inner join order_lines on orders.shop_id = order_lines.shop_id and orders.order_id = order_lines.order_id
     group by as_of.shop_id, as_of.event_timestamp, order_lines.item_id
@@ -57,7 +62,7 @@ viewed as (
     inner join events
         on as_of.shop_id = events.shop_id
         and events.occurred_at < as_of.event_timestamp
-        and events.received_at < as_of.event_timestamp
+        and events.known_at < as_of.event_timestamp
         and events.occurred_at >= {{ days_later('as_of.event_timestamp', -30) }}
     group by as_of.shop_id, as_of.event_timestamp, events.item_id
 

@@ -8,7 +8,12 @@ with as_of as (
 
 orders as (
 
-    select * from {{ ref('int_orders_valued') }}
+    select
+        orders.*,
+        coalesce(repairs.repaired_at, orders.received_at) as known_at
+    from {{ ref('int_orders_valued') }} as orders
+    left join {{ ref('stg_lake__repairs') }} as repairs
+        on orders.shop_id = repairs.shop_id and orders.event_id = repairs.event_id
 
 ),
 
@@ -32,7 +37,7 @@ events as (
 
 ),
 
--- Only what was known at the instant counts, so that a late event cannot reach back into a training set.
+-- Only what was known at the instant counts, so that a late or repaired event cannot reach back into a training set.
 bought as (
 
     select
@@ -51,7 +56,7 @@ bought as (
     inner join orders
         on as_of.shop_id = orders.shop_id
         and orders.paid_at < as_of.event_timestamp
-        and orders.received_at < as_of.event_timestamp
+        and orders.known_at < as_of.event_timestamp
     where
         orders.person_id is not null
         {% if is_incremental() %}and {{ is_touched_feature('persons', 'as_of.', 'orders.') }}{% endif %}
@@ -70,7 +75,7 @@ viewed as (
     inner join events
         on as_of.shop_id = events.shop_id
         and events.occurred_at < as_of.event_timestamp
-        and events.received_at < as_of.event_timestamp
+        and events.known_at < as_of.event_timestamp
         and events.occurred_at >= {{ days_later('as_of.event_timestamp', -30) }}
     where
         events.person_id is not null

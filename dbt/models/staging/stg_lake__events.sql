@@ -10,6 +10,7 @@ select
     type,
     occurred_at,
     received_at,
+    coalesce(repaired_at, received_at) as known_at,
     occurred_date,
     is_late,
     person_id,

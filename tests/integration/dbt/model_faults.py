@@ -105,7 +105,7 @@ MODEL_FAULTS = (
     ModelFault(
         "features of persons know what came later",
         "person_daily",
-        "and events.received_at < as_of.event_timestamp",
+        "and events.known_at < as_of.event_timestamp",
         "",
         {"persons_did_no_more_than_items_saw"},
     ),
