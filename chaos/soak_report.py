@@ -32,7 +32,7 @@ def write_soak_report(run: SoakRun, rows: Sequence[dict[str, Any]], command: str
         runs=", ".join(f"{name} {len(each)} times ({min(each):.0f} to {max(each):.0f} s)" for name, each in by_name.items()),
         failed=", ".join(name for _, name, _, code in run.runs if code != 0) or "none",
         rows="\n".join(shown),
-        verdict="Nothing grew." if all(row["is_flat"] for row in rows) else "**Something grew**, see below.",
+        verdict="Nothing grew." if all(row["is_flat"] for row in rows) else "Something grew, see below.",
     )
     write_atomically(docs / PAGE, text)
 

@@ -12,7 +12,9 @@ import pytest
 from pyarrow.fs import FileSelector, S3FileSystem
 
 from jishi.lake.reading import open_version
+from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
+from ops.jars import fetch_jars
 from quality.reconcile import table_contents
 from tests.integration.conftest import Server, new_database
 from tests.integration.shops.conftest import KISSA, ShopPlatform, land_kissa
@@ -59,6 +61,7 @@ def built(
     }
     variables = {f"JISHI_{name.upper()}": value for name, value in values.items()} | {"SPARK_LOCAL_IP": HOST}
     settings = Settings(var=folder / "var", _env_file=None, **values)  # type: ignore[call-arg,arg-type]
+    fetch_jars(Paths.of(settings), with_object_store=True)
     platform = ShopPlatform(settings, variables=variables)
     land_kissa(platform, folder / "simulated")
     platform.command("history", "imports", "history", "--shop", KISSA)

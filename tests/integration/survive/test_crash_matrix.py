@@ -198,7 +198,9 @@ class Servers:
 
     def of(self, stage: KilledStage, var: Path) -> tuple[CrashServer, CrashServer]:
         if stage.is_spark:
-            return self._start(stage.name, var / "lake", spark_works.__name__, is_group=True)  # Spark's scratch is no state
+            return self._start(
+                var.parent.name, var / "lake", spark_works.__name__, is_group=True
+            )  # Spark's scratch is no state
         self._of_python = self._of_python or self._start("python", self.folder / "shared", works.__name__)
         return self._of_python
 
