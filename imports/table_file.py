@@ -28,6 +28,8 @@ _WHOLE_AS_FLOAT = re.compile(r"^(\d+)\.0+$")
 _WRAPPED = re.compile(r'^="(.*)"$', re.DOTALL)
 # Exports put an apostrophe before what a spreadsheet could run (-70, =A1, +86…, @name), people before numbers that are texts.
 _MARKED_AS_TEXT = re.compile(r"^'(?=[=+\-@]|[\w.\-]*\d[\w.\-]*$)")
+_END = "\x1eend"  # a row behind the last one: a quote that is not closed would swallow it
+_DOS_END = "\0\x1a"  # what old programs write behind the last line
 _BLANKS = "\ufeff\u200b\u200e\u200f"
 EXCEL = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 PARQUET = (".parquet", ".pq")
@@ -88,7 +90,8 @@ def read_table(file: Path, wanted: Sequence[Sequence[str]], rules: ReadingRules)
     if kind == "excel":
         lines, read_as, merged = _excel_lines(file, rules.sheet)
     else:
-        lines, read_as = _text_lines(file, wanted, rules)
+        lines, read_as, delimiter = _text_lines(file, wanted, rules)
+        return _table(file, lines, wanted, read_as, rules.skip_rows, delimiter=delimiter)
     return _table(file, lines, wanted, read_as, rules.skip_rows, merged)
 
 
@@ -138,6 +141,7 @@ def _table(
     read_as: str,
     skip: int | None,
     merged: frozenset[tuple[int, int]] = frozenset(),
+    delimiter: str | None = None,
 ) -> TableFile:
     if not any(clean(cell) for cells in lines for cell in cells):
         lines = []
@@ -151,11 +155,16 @@ def _table(
     for number, cells in enumerate(lines[at + 1 :], at + 1):
         from_above = {place for place in range(len(cells)) if (number, place) in merged} if merged else set()
         if any(clean(cell) for place, cell in enumerate(cells) if place not in from_above):
-            rows.append(_row(columns, cells, from_above))
+            rows.append(_row(columns, cells, from_above, delimiter))
     return TableFile(columns, rows, read_as + (f", header in row {at + 1}" if at else ""))
 
 
-def _row(columns: list[str], cells: list[str | None], from_above: set[int]) -> TableRow:
+def _row(columns: list[str], cells: list[str | None], from_above: set[int], delimiter: str | None) -> TableRow:
+    if delimiter is not None and any(
+        _holds_rows(cell, place, len(columns), delimiter) for place, cell in enumerate(cells) if cell and "\n" in cell
+    ):
+        text = ",".join(cell or "" for cell in cells)
+        return TableRow({}, f"a quote is not closed, so that a cell holds further rows: {text[:500]}")
     cleaned = [clean(cell) for cell in cells]
     while len(cleaned) > len(columns) and cleaned[-1] is None:
         cleaned.pop()
@@ -165,6 +174,15 @@ def _row(columns: list[str], cells: list[str | None], from_above: set[int]) -> T
     cleaned += [None] * (len(columns) - len(cleaned))
     named = frozenset(columns[place] for place in from_above if place < len(columns))
     return TableRow(dict(zip(columns, cleaned, strict=True)), from_above=named)
+
+
+def _holds_rows(cell: str, place: int, columns: int, delimiter: str) -> bool:
+    """Whether a cell of several lines has swallowed rows: its first line has all cells that its own row lacks, its last one all
+    that a row has before this place.
+    """
+    lines = cell.strip().splitlines()
+    first, last = lines[0].count(delimiter), lines[-1].count(delimiter)
+    return len(lines) > 1 and columns > 2 and first >= columns - 1 - place and last >= place
 
 
 def _unique_names(names: list[str]) -> list[str]:
@@ -208,7 +226,7 @@ def _missing(file: Path, lines: list[list[str | None]], wanted: Sequence[Sequenc
     )
 
 
-def _text_lines(file: Path, wanted: Sequence[Sequence[str]], rules: ReadingRules) -> tuple[list[list[str | None]], str]:
+def _text_lines(file: Path, wanted: Sequence[Sequence[str]], rules: ReadingRules) -> tuple[list[list[str | None]], str, str]:
     content = file.read_bytes()
 
     def delimiter_of(text: str) -> str | None:
@@ -221,7 +239,13 @@ def _text_lines(file: Path, wanted: Sequence[Sequence[str]], rules: ReadingRules
     text, encoding = decoded(content, str(file), lambda text: delimiter_of(text) is not None, rules.encoding, rules.currency)
     delimiter = rules.delimiter or delimiter_of(text) or max(_DELIMITERS, key=text[: 1 << 16].count)
     shown = {"\t": "tab", ",": "comma", ";": "semicolon"}.get(delimiter, delimiter)
-    return _parsed(text, delimiter), f"{encoding}, {shown}"
+    lines = _parsed(f"{text.rstrip(_DOS_END)}\n{_END}", delimiter)
+    if (last := lines.pop()) != [_END]:
+        cell = (last[-1] or "").partition("\n")[0]
+        raise LandingError(
+            f"{file}: a quote is not closed, so that all rows behind it are one cell; it begins with {cell[:80]!r}"
+        )
+    return lines, f"{encoding}, {shown}", delimiter
 
 
 def _parsed(text: str, delimiter: str) -> list[list[str | None]]:
