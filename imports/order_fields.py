@@ -13,7 +13,7 @@ from imports.order_mapping import ExportMapping
 from imports.order_rows import ExportRow
 from imports.table_file import identifier
 from jishi.contract.ids import IMPORT_PREFIX
-from jishi.currency_signs import currencies_named
+from jishi.currency_signs import currencies_named, currency_code
 from jishi.money import CURRENCY_DIGITS
 
 
@@ -31,18 +31,12 @@ def person_of(rows: Sequence[ExportRow], document: str | None) -> dict[str, str]
 def currency_of(rows: Sequence[ExportRow], mapping: ExportMapping) -> str:
     """The order's own currency: that of a column, the one that its prices name (``12.50 USD``), or else the mapping's."""
     if column := first_field(rows, "currency"):
-        return _code(column)
+        return currency_code(column)
     for row in rows:
         named = currencies_named(row.fields.get("unit_price")) or currencies_named(row.fields.get("line_price"))
         if named is not None and len(named) == 1:
             return next(iter(named))
     return mapping.currency
-
-
-def _code(text: str) -> str:
-    """The code of a currency column, also where it holds a sign (RMB, €)."""
-    named = currencies_named(text)
-    return next(iter(named)) if named is not None and len(named) == 1 else text.upper()
 
 
 def amount_of(row: ExportRow, name: str, mapping: ExportMapping, currency: str) -> Decimal | str | None:
@@ -57,7 +51,7 @@ def amount_of(row: ExportRow, name: str, mapping: ExportMapping, currency: str) 
     if not isinstance(value, Decimal):
         return value
     row_currency = row.fields.get("currency")
-    if row_currency is not None and _code(row_currency) != currency:
+    if row_currency is not None and currency_code(row_currency) != currency:
         return f"{text} {row_currency} in an order of {currency}"
     named = currencies_named(text)
     if named is not None and currency not in named:

@@ -16,7 +16,7 @@ from imports.export_times import excel_serial, year_first
 from imports.table_file import ReadingRules
 from jishi.amounts import DecimalSign
 from jishi.landing import LandingError
-from jishi.money import minor_digits
+from jishi.money import CURRENCY_DIGITS, minor_digits
 from jishi.yaml_text import NotYaml, parse_yaml
 
 PRESETS = Path(__file__).with_name("presets")
@@ -154,7 +154,11 @@ class ExportMapping(_Part):
     @property
     def amount_digits(self) -> int:
         """Decimals that an amount of the mapping's currency usually has."""
-        return 0 if self.money == "minor" else self.digits if self.digits is not None else minor_digits(self.currency)
+        return self.digits_in(self.currency)
+
+    def digits_in(self, currency: str) -> int:
+        """Decimals that an amount in a currency usually has, two in one that nobody knows."""
+        return 0 if self.money == "minor" else self.digits if self.digits is not None else CURRENCY_DIGITS.get(currency, 2)
 
     @property
     def reading(self) -> ReadingRules:

@@ -19,6 +19,7 @@ from pathlib import Path
 from imports.order_mapping import ExportMapping, RowRule
 from imports.table_file import NumberCell, TableFile, TableRow, identifier, read_table
 from jishi.amounts import DecimalSign, clear_decimal_sign_of, number
+from jishi.currency_signs import currencies_named, currency_code
 from jishi.landing import LandingError
 from jishi.money import CURRENCY_DIGITS
 
@@ -247,13 +248,12 @@ def _columns(file: str, table: TableFile, mapping: ExportMapping) -> tuple[dict[
     if mapping.decimal is not None:
         return column_of, dict.fromkeys(money, mapping.decimal)
     # One program writes one sign; a column of whole numbers follows the others of its file.
-    every = (row.cells.get(column_of[name]) for name in money if name not in ("quantity", "stock") for row in table.rows)
-    cells = [cell for cell in every if not isinstance(cell, NumberCell)]
-    sign = clear_decimal_sign_of(cells, mapping.amount_digits)
+    columns, currencies = [column_of[name] for name in money if name not in ("quantity", "stock")], _currencies(table, mapping)
+    every = ((row.cells.get(column), code) for column in columns for row, code in zip(table.rows, currencies, strict=True))
+    amounts = [(cell, _digits(cell, code, mapping)) for cell, code in every if not isinstance(cell, NumberCell)]
+    sign = clear_decimal_sign_of((cell for cell, _ in amounts), (digits for _, digits in amounts))
     if sign is None:
-        unclear = next(
-            cell for cell in cells if cell is not None and clear_decimal_sign_of([cell], mapping.amount_digits) is None
-        )
+        unclear = next(cell for cell, digits in amounts if cell is not None and clear_decimal_sign_of([cell], digits) is None)
         raise LandingError(
             f"{file}: nothing tells whether {unclear} has decimals or thousands; "
             "set decimal: '.' or ',' in the mapping, or --decimal"
@@ -261,6 +261,23 @@ def _columns(file: str, table: TableFile, mapping: ExportMapping) -> tuple[dict[
     for name in money:
         signs[name] = sign
     return column_of, signs
+
+
+def _currencies(table: TableFile, mapping: ExportMapping) -> list[str]:
+    """The currency of each row: that of its column, which may be filled in an order's first row alone, or the mapping's."""
+    codes = [_first(row, mapping.names_of("currency"), "currency") for row in table.rows]
+    orders = [_first(row, mapping.names_of("order_id"), "order_id") for row in table.rows]
+    of_order = {order: code for order, code in zip(orders, codes, strict=True) if order is not None and code is not None}
+    usual = str(mapping.defaults.get("currency") or mapping.currency)
+    named = [code or of_order.get(order or "", usual) for order, code in zip(orders, codes, strict=True)]
+    known = {text: currency_code(text) for text in set(named)}
+    return [known[text] for text in named]
+
+
+def _digits(cell: str | None, currency: str, mapping: ExportMapping) -> int:
+    """Decimals that an amount usually has, in the currency that stands beside it or else that of its row."""
+    named = currencies_named(cell)
+    return mapping.digits_in(next(iter(named)) if named is not None and len(named) == 1 else currency)
 
 
 def _left_out(

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from itertools import repeat
 from typing import Literal
 
 from jishi.currency_signs import without_names
@@ -51,13 +52,14 @@ def number(text: str | None, decimal_sign: DecimalSign = ".") -> Decimal | None:
     return -value if is_negative else value
 
 
-def decimal_sign_of(cells: Iterable[str | None], digits: int = 2) -> DecimalSign:
+def decimal_sign_of(cells: Iterable[str | None], digits: int | Iterable[int] = 2) -> DecimalSign:
     """The decimal sign of a column of amounts, or ``.`` if nothing tells; see ``clear_decimal_sign_of``."""
     return clear_decimal_sign_of(cells, digits) or "."
 
 
-def clear_decimal_sign_of(cells: Iterable[str | None], digits: int = 2) -> DecimalSign | None:
-    """The decimal sign of a column of amounts that usually have so many decimals; None when it could be either.
+def clear_decimal_sign_of(cells: Iterable[str | None], digits: int | Iterable[int] = 2) -> DecimalSign | None:
+    """The decimal sign of a column of amounts that usually have so many decimals, of all or of each; None when it could be
+    either.
 
     It is the last sign where both occur, or one before one or two digits, or the other one where there are no decimals
     (``12.500`` dong). ``1.012`` alone may be one euro or a thousand, and ``12,500`` twelve dinars; ``1,012`` euros are
@@ -65,7 +67,7 @@ def clear_decimal_sign_of(cells: Iterable[str | None], digits: int = 2) -> Decim
     """
     votes = {".": 0, ",": 0}
     unclear = False
-    for cell in cells:
+    for cell, decimals in zip(cells, repeat(digits) if isinstance(digits, int) else digits, strict=False):
         if cell is None:
             continue
         bare, _ = _bare(cell)
@@ -75,14 +77,14 @@ def clear_decimal_sign_of(cells: Iterable[str | None], digits: int = 2) -> Decim
         elif max(dot, comma) >= 0:
             sign: DecimalSign = "." if dot >= 0 else ","
             other: DecimalSign = "," if dot >= 0 else "."
-            if bare.count(sign) > 1 or (digits == 0 and _THREE_AFTER_SIGN.match(bare)):
+            if bare.count(sign) > 1 or (decimals == 0 and _THREE_AFTER_SIGN.match(bare)):
                 votes[other] += 1
             elif not _THREE_AFTER_SIGN.match(bare):
                 votes[sign] += 1
-            elif digits == 3 and sign == ".":
+            elif decimals == 3 and sign == ".":
                 votes["."] += 1
             else:
-                unclear = unclear or digits == 3 or sign == "."
+                unclear = unclear or decimals == 3 or sign == "."
     if votes[","] == votes["."] and unclear:
         return None
     return "," if votes[","] > votes["."] else "."

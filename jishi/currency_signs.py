@@ -54,3 +54,13 @@ def currencies_named(text: str | None) -> frozenset[str] | None:
     usual = unicodedata.normalize("NFKC", text)  # full-width signs as the others
     named = [frozenset(_SIGNS.get(name, name).split()) for name in _NAMES.findall(usual)]
     return frozenset.intersection(*named) if named else None
+
+
+def currency_code(text: str) -> str:
+    """The code of a column of currencies, also where it holds a sign.
+
+    >>> [currency_code(text) for text in ("usd", "RMB", "€", "$")]
+    ['USD', 'CNY', 'EUR', '$']
+    """
+    named = currencies_named(text)
+    return next(iter(named)) if named is not None and len(named) == 1 else text.upper()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,28 @@ def test_a_column_that_may_be_thousands_is_refused_with_the_fix(tmp_path: Path) 
         imported(tmp_path, text, mapping())
     prices = [e["properties"]["lines"][0]["unit_price_minor"] for e in imported(tmp_path, text, mapping(decimal=","))]
     assert prices == [101200, 95000]
+
+
+@pytest.mark.parametrize(
+    ("shop", "cells", "minor"),
+    [
+        # Before, a yen shop took 12.345 dinars for 12,345 of them, and a shop of dinars 1.980 yen for 2.
+        ("JPY", "1;A;1;1980;2026-03-01;u;JPY 2;A;1;12.345;2026-03-01;u;KWD", [1980, 12_345]),
+        ("KWD", "1;A;1;1.980;2026-03-01;u;JPY 2;A;1;12,345;2026-03-01;u;KWD", [1980, 12_345]),
+        ("JPY", "1;A;1;5.250;2026-03-01;u;KWD 1;B;1;12.345;2026-03-01;u;", [5250, 12_345]),  # once for the order
+        ("JPY", "1;A;1;12.345 KWD;2026-03-01;u;", [12_345]),
+        ("JPY", "1;A;1;1.250;2026-03-01;u;EUR 2;A;1;990;2026-03-01;u;JPY", None),  # euros, or thousands of them
+    ],
+)
+def test_decimals_are_told_by_the_currency_of_their_row(tmp_path: Path, shop: str, cells: str, minor: list[int] | None) -> None:
+    text = "order;sku;qty;price;at;user;cur\n" + re.sub(r" (?=\d;)", "\n", cells) + "\n"
+    rules = mapping(COLUMNS | {"currency": "cur"}, currency=shop)
+    if minor is None:
+        with pytest.raises(LandingError, match=r"whether 1\.250 has decimals or thousands"):
+            imported(tmp_path, text, rules)
+        return
+    events = imported(tmp_path, text, rules)
+    assert [line["unit_price_minor"] for event in events for line in event["properties"]["lines"]] == minor
 
 
 @pytest.mark.parametrize(
