@@ -13,7 +13,6 @@ from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -378,11 +377,21 @@ def right_named(text: str) -> Right:
 
 
 def site_named(text: str) -> str:
-    """Scheme and host of a site. Raises BadKey."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
-        raise BadKey("origin", f"{text!r} is no site; write scheme and host, such as https://shop.example")
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    """A site as browsers write it in ``Origin``: no usual port, letters beyond ASCII as Punycode. Raises BadKey.
+
+    >>> site_named("https://Shop.example:443/"), site_named("http://shop.example:8080"), site_named("https://商店.中国")
+    ('https://shop.example', 'http://shop.example:8080', 'https://xn--czrs0t.xn--fiqs8s')
+    """
+    import httpx
+
+    wrong = BadKey("origin", f"{text!r} is no site; write scheme and host, such as https://shop.example")
+    try:
+        site = httpx.URL(text.strip())
+    except httpx.InvalidURL:
+        raise wrong from None
+    if site.scheme not in ("http", "https") or not site.host or "%" in site.host or site.userinfo or site.path not in ("", "/"):
+        raise wrong
+    return f"{site.scheme}://{site.netloc.decode()}".lower()
 
 
 def in_groups(shop_ids: Sequence[str], size: int) -> list[list[str]]:

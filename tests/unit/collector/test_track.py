@@ -13,7 +13,7 @@ from collector.wal.durable import read_durable
 from collector.wal.reader import read_entries
 from collector.wal.segments import Position
 from jishi.contract.fields import parse_instant, to_ms
-from jishi.shops import Shops
+from jishi.shops import BadKey, Shops
 
 Viewed = Callable[..., dict[str, Any]]
 NOW_MS = 1_795_000_000_000  # the clock of the collector in tests
@@ -96,6 +96,33 @@ def test_a_page_can_neither_suppress_nor_forge_what_the_server_sends(world: Any,
     assert stored_events(world) == [(*page, None), (*page, "claim"), (*server, None), (*page, None)]
     answer = world.post([viewed("page:order-1")]).json()["results"][0]
     assert (answer["reason"], answer["field"]) == ("bad_id", "event_id"), "and nobody can say that a page's event is another's"
+
+
+@pytest.mark.parametrize(
+    ("site", "origin"),  # what ``new URL(site).origin`` is in a browser
+    [
+        ("https://shop.example:443", "https://shop.example"),
+        ("http://Shop.example:80/", "http://shop.example"),
+        ("https://shop.example:8443", "https://shop.example:8443"),
+        ("https://商店.中国", "https://xn--czrs0t.xn--fiqs8s"),
+        ("https://faß.example:8443", "https://xn--fa-hia.example:8443"),
+        ("http://[::1]:18081", "http://[::1]:18081"),
+    ],
+)
+def test_a_key_is_for_the_site_as_browsers_write_it(world: Any, viewed: Viewed, site: str, origin: str) -> None:
+    """helidon 12511, aspnet/CORS 180: the pages of a site that was entered with port or in Chinese were refused for ever."""
+    with Shops.edit(world.registry) as shops:
+        world.keys["of the site"] = shops.issue_key("a", "track", origins=[site])
+    assert track(world, "of the site", [viewed()], Origin=origin).status_code == 200
+    assert track(world, "of the site", [viewed()], Origin="https://other.example").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "site", ["shop.example", "https://me@shop.example", "https://shop.example:x", "https://a b", "https:///x"]
+)
+def test_what_is_no_site_gets_no_key(world: Any, site: str) -> None:
+    with Shops.edit(world.registry) as shops, pytest.raises(BadKey, match="is no site"):
+        shops.issue_key("a", "track", origins=[site])
 
 
 def test_a_shop_may_take_its_orders_from_its_pages(world: Any, viewed: Viewed) -> None:
