@@ -107,6 +107,8 @@ def calibration(shop_id: str, purchases: list[Purchase], as_of: date) -> list[di
     cut = _cut(purchases, as_of)
     customers = summarise(purchases, cut)
     times, held_out_days = customers.times, (as_of - cut).days
+    if not held_out_days:
+        raise NotIdentified("a third of the days since the first purchase is not one whole day")
     future = _future(customers, held_out_days)
     actual, _ = _happened(purchases, customers, cut)
     group = np.minimum(times.frequency, MOST_FREQUENT)

@@ -24,7 +24,8 @@ START = date(2026, 1, 1)
 
 @pytest.fixture(scope="module")
 def answers() -> dict[str, list[float]]:
-    return json.loads((GOLDEN / "lifetimes.json").read_text())
+    known: dict[str, list[float]] = json.loads((GOLDEN / "lifetimes.json").read_text())
+    return known
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +209,17 @@ def test_without_repeat_purchases_nothing_is_claimed() -> None:
     once = [Purchase(f"u:{n}", START + timedelta(days=n % 9), 100) for n in range(50)]
     with pytest.raises(NotIdentified, match="0 customers came back; a forecast needs 20"):
         shop_values("s", "CNY", once, START + timedelta(days=90))
+
+
+@pytest.mark.parametrize("days", [1, 2])
+def test_the_first_days_of_a_shop_hold_nothing_out(days: int) -> None:
+    """Before, they were held against no day at all, of which the marts say that it cannot be: they were kept back."""
+    purchases = [
+        Purchase(f"u:{n}", START + timedelta(days=day), 1000) for n in range(200) for day in range(days + 1 if n < 50 else 1)
+    ]
+    assert shop_values("s", "CNY", purchases, START + timedelta(days=days))[0]
+    with pytest.raises(NotIdentified, match="not one whole day"):
+        calibration("s", purchases, START + timedelta(days=days))
 
 
 def test_customers_who_never_leave_are_forecast_at_their_rate() -> None:
