@@ -19,6 +19,7 @@ from jishi.features import views
 from jishi.held_back import GateFinding, GatesUnreadable, hold, release
 from jishi.lake import TableNotPublished
 from jishi.lake.catalog import identifier
+from jishi.lake.release import ClockBehind
 from jishi.lake.versions import StaleWriter
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
@@ -217,6 +218,7 @@ def main() -> int:
         AuditFailed,
         BadRunId,
         BatchMissing,
+        ClockBehind,
         GatesUnreadable,
         NothingToLearn,
         StaleWriter,

@@ -17,10 +17,16 @@ from spark_jobs.publication import Publication
 
 # What a shop's own rows can cause; anything else ends the job.
 FAILURES = (AuditFailed, UnknownShop, PySparkException, Py4JJavaError)
+# A worker that died had the only copy of an intermediate result, which concerns no shop: all is built again, so many times.
+LOST, LOST_TRIES = "CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND", 2
 
 
 def build_shops(
-    publication: Publication, shops: list[str], build: Callable[[list[str]], None], report: Callable[[str], None]
+    publication: Publication,
+    shops: list[str],
+    build: Callable[[list[str]], None],
+    report: Callable[[str], None],
+    lost_tries: int = LOST_TRIES,
 ) -> dict[str, Exception]:
     """Call ``build`` with the shops, or with parts of them while it fails; returns the shops that failed, and why.
 
@@ -33,6 +39,9 @@ def build_shops(
         build(shops)
     except FAILURES as error:
         publication.restore(savepoint)
+        if lost_tries and LOST in str(error):
+            report("a worker died with an intermediate result; building again")
+            return build_shops(publication, shops, build, report, lost_tries - 1)
         if len(shops) == 1:
             report(f"shop {shops[0]} failed and keeps its old rows: {reason(error)}")
             return {shops[0]: error}
@@ -41,7 +50,7 @@ def build_shops(
         return {
             shop: why
             for part in (shops[:middle], shops[middle:])
-            for shop, why in build_shops(publication, part, build, report).items()
+            for shop, why in build_shops(publication, part, build, report, lost_tries).items()
         }
     return {}
 

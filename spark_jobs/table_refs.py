@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from jishi.lake.catalog import CATALOG, identifier
 from jishi.lake.plans import Plan, PlannedColumn, PlannedFile, local_path, refuse_deletes
-from jishi.lake.release import MAIN
+from jishi.lake.release import MAIN, refuse_earlier_clock
 
 
 def java_class(session: SparkSession, name: str) -> Any:
@@ -46,8 +46,9 @@ class SparkRefs:
         return None if reference is None else int(reference.snapshotId())
 
     def set_branch(self, branch: str, snapshot_id: int) -> None:
-        """Make a branch at a snapshot, or move it there."""
+        """Make a branch at a snapshot, or move it there. Raises ClockBehind."""
         table = self.table
+        refuse_earlier_clock(self._name, int(table.operations().current().lastUpdatedMillis()))
         changes = table.manageSnapshots()
         if table.refs().get(branch) is None:
             changes = changes.createBranch(branch, snapshot_id)

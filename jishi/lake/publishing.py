@@ -13,7 +13,7 @@ from uuid import uuid4
 from jishi.lake.catalog import identifier
 from jishi.lake.durability import sync_snapshots
 from jishi.lake.plans import keep_plan
-from jishi.lake.release import MAIN, Publish, Step, begin, no_step, release
+from jishi.lake.release import MAIN, Publish, Step, begin, no_step, refuse_earlier_clock, release
 from jishi.lake.rows import Rows
 from jishi.lake.table_creation import create_table, create_tables
 from jishi.lake.versions import MartsFile, StaleWriter, TableVersion, Versions
@@ -157,7 +157,8 @@ class PyicebergRefs:
         return {name: ref.snapshot_id for name, ref in references.items() if ref.snapshot_ref_type.value == "tag"}
 
     def set_branch(self, branch: str, snapshot_id: int) -> None:
-        """Make a branch at a snapshot, or move it there."""
+        """Make a branch at a snapshot, or move it there. Raises ClockBehind."""
+        refuse_earlier_clock(self._name, self._table().metadata.last_updated_ms)
         self._commit(lambda refs, existing: refs.create_branch(snapshot_id, branch))
 
     def drop_branch(self, branch: str) -> None:

@@ -11,19 +11,37 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
 
 from jishi.lake.versions import MartsFile, StaleWriter, TableVersion, Unfinished, Versions, overlap
 
 MAIN = "main"
+CLOCK_TOLERANCE = timedelta(minutes=1)  # Iceberg's own: tables may be written by machines whose clocks are a little apart
 Step = Callable[[str], None]
 Sync = Callable[[Mapping[str, int], Mapping[str, int]], object]
 
 
 def no_step(name: str) -> None:
     """What a publish does between its steps: nothing. Tests kill it there."""
+
+
+class ClockBehind(RuntimeError):
+    """A table was last written later than it is now by this machine's clock, which is behind or was ahead."""
+
+
+def refuse_earlier_clock(table: str, written_ms: int) -> None:
+    """Raise ClockBehind for a table that was last written at ``written_ms`` (epoch milliseconds), more than a minute from now.
+
+    Java's Iceberg refuses to write there, and to read a table whose history goes backwards in time, which pyiceberg would make.
+    """
+    written, now = datetime.fromtimestamp(written_ms / 1000, UTC), datetime.now(UTC)
+    if written - now > CLOCK_TOLERANCE:
+        raise ClockBehind(
+            f"{table} was last written at {written:%Y-%m-%d %H:%M:%S} UTC and it is {now:%Y-%m-%d %H:%M:%S} by this machine's "
+            "clock, which is behind or was ahead then. Set it right, or wait until it is later. Nothing was published"
+        )
 
 
 class TableRefs(Protocol):
@@ -33,7 +51,7 @@ class TableRefs(Protocol):
         """Snapshot of a branch, or None where there is none."""
 
     def set_branch(self, branch: str, snapshot_id: int) -> None:
-        """Make a branch at a snapshot, or move it there."""
+        """Make a branch at a snapshot, or move it there. Raises ClockBehind."""
 
     def drop_branch(self, branch: str) -> None:
         """Drop a branch if it is there."""

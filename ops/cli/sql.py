@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -150,11 +151,33 @@ def _as_csv(names: list[str], cursor: duckdb.DuckDBPyConnection) -> None:
         writer.writerows(rows)
 
 
-def _as_json(names: list[str], cursor: duckdb.DuckDBPyConnection) -> None:
+def write_json_lines(names: list[str], cursor: duckdb.DuckDBPyConnection) -> None:
+    keys = _distinct(names)
     while rows := cursor.fetchmany(10_000):
         for row in rows:
-            record: dict[str, Any] = dict(zip(names, row, strict=True))
-            print(json.dumps(record, ensure_ascii=False, default=str))
+            record: dict[str, Any] = dict(zip(keys, map(_as_json_value, row), strict=True))
+            print(json.dumps(record, ensure_ascii=False, default=str, allow_nan=False))
 
 
-_WRITERS = {"table": _as_table, "csv": _as_csv, "json": _as_json}
+def _as_json_value(value: Any) -> Any:
+    """JSON knows neither infinity nor what is no number: null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _as_json_value(each) for key, each in value.items()}
+    return [_as_json_value(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Column names with a number behind those that came before, as DuckDB names columns of a table: a, a_1."""
+    distinct: list[str] = []
+    for name in names:
+        key, number = name, 0
+        while key in distinct:
+            number += 1
+            key = f"{name}_{number}"
+        distinct.append(key)
+    return distinct
+
+
+_WRITERS = {"table": _as_table, "csv": _as_csv, "json": write_json_lines}

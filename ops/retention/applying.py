@@ -8,13 +8,14 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
 from ops.retention.places import PLACES, Place, files_of, place_of
-from ops.retention.rules import FoldersOlderThan, OlderThan, Rotated, RowsOlderThan
+from ops.retention.rules import FoldersOlderThan, OlderThan, Rotated, RowsOlderThan, size_of
 
 
 class RetentionFailed(RuntimeError):
@@ -31,7 +32,10 @@ class Removal:
 
 
 def retain_files(var: Path, now_s: float, *, dry_run: bool = False) -> list[Removal]:
-    """Apply every rule over files as of ``now_s`` (epoch seconds); what is of no place is left alone."""
+    """Apply every rule over files as of ``now_s`` (epoch seconds); what is of no place is left alone.
+
+    Another run, or the part itself, may take a file away meanwhile.
+    """
     by_place: dict[str, list[Path]] = defaultdict(list)
     for file in files_of(var):
         if not file.is_symlink() and (place := place_of(str(file.relative_to(var)))) is not None:
@@ -91,21 +95,24 @@ def _whole_folder(var: Path, place: Place, file: Path) -> Path:
 
 def _take_away(entry: Path, *, aside: bool) -> None:
     if aside:
-        entry.replace(entry.with_name(entry.name + ".1"))
+        with suppress(FileNotFoundError):
+            entry.replace(entry.with_name(entry.name + ".1"))
     elif entry.is_dir():
-        shutil.rmtree(entry)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(entry)
     else:
         entry.unlink(missing_ok=True)
 
 
 def _bytes_of(entry: Path) -> int:
     files = [inner for inner in entry.rglob("*") if not inner.is_dir()] if entry.is_dir() else [entry]
-    return sum(file.lstat().st_size for file in files)
+    return sum(map(size_of, files))
 
 
 def _drop_empty_folders(var: Path, removals: list[Removal]) -> None:
     """Folders that a removal has emptied, such as that of a day."""
     for folder in sorted({entry.parent for removal in removals for entry in removal.entries}, reverse=True):
-        while folder.is_dir() and folder.parent != var and folder != var and not any(folder.iterdir()):
-            folder.rmdir()
-            folder = folder.parent
+        with suppress(FileNotFoundError):
+            while folder.is_dir() and folder.parent != var and folder != var and not any(folder.iterdir()):
+                folder.rmdir()
+                folder = folder.parent

@@ -89,7 +89,7 @@ class Rotated:
 
     def doomed(self, files: Sequence[Path], now_s: float) -> list[Path]:
         """The files that are moved aside."""
-        return [file for file in files if not file.name.endswith(".1") and file.stat().st_size > self.mib * 2**20]
+        return [file for file in files if not file.name.endswith(".1") and size_of(file) > self.mib * 2**20]
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,25 @@ def _newest_first(entries: Iterable[Path]) -> list[Path]:
 
 
 def _written_at(entry: Path) -> float:
-    """When a file, or anything in a folder, was last written (epoch seconds)."""
+    """When a file, or anything in a folder, was last written (epoch seconds); 0 for what is gone, so that it spares nothing."""
     if not entry.is_dir():
+        return _mtime(entry)
+    return max((_mtime(inner) for inner in entry.rglob("*") if not inner.is_dir()), default=_mtime(entry))
+
+
+def _mtime(entry: Path) -> float:
+    try:
         return entry.lstat().st_mtime
-    return max((inner.lstat().st_mtime for inner in entry.rglob("*") if not inner.is_dir()), default=entry.stat().st_mtime)
+    except FileNotFoundError:
+        return 0.0
+
+
+def size_of(file: Path) -> int:
+    """Its bytes; 0 when something else has taken it away."""
+    try:
+        return file.lstat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _name_in(file: Path) -> str:

@@ -50,7 +50,7 @@ def recommendations(visit: PageVisit) -> Response:
         first = first or last - timedelta(days=_SHOWN_DAYS - 1)
         formats, days = visit.formats(marts), (first, last)
         values = {name: marts.distinct(MART, name, _MOST_VALUES) for name in _FILTERS}
-        where = [equals(f"recommendation__{name}", value) for name, value in chosen.items() if value in values[name]]
+        where = [equals(f"recommendation__{name}", value) for name, value in chosen.items() if _is_value(marts, name, value)]
         behind = {"from": first, "to": last} | chosen
         metrics = list(_NUMBERS.values())
         by_day = visit.path("rows", "recommendation-days", **behind)
@@ -82,6 +82,11 @@ def recommendations(visit: PageVisit) -> Response:
             formats=formats,
             timedelta=timedelta,
         )
+
+
+def _is_value(marts: ShopMarts, name: str, value: str) -> bool:
+    """Whether the mart knows the value; only such a one may stand in a question to the metric layer."""
+    return bool(marts.select(MART, [name], [Condition(name, "=", value)], limit=1))
 
 
 def _rows(marts: ShopMarts, by: str, days: tuple[date, date], where: list[str]) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ from jishi.files import append_line
 from jishi.lake.publishing import Replacement, publish
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
+from jishi.lake.release import ClockBehind
 from jishi.lake.rows import Rows
 from jishi.lake.versions import StaleWriter
 from jishi.landing import LandingError
@@ -353,7 +354,7 @@ STAGES = (
     KilledStage("retention", prepare_forgetting, forget, read_lake),
 )
 # What a work raises when another came first: nothing of it was published.
-REFUSALS = (StaleWriter, OlderBuild, RulesChanged, WalLocked, LandingError)
+REFUSALS = (ClockBehind, StaleWriter, OlderBuild, RulesChanged, WalLocked, LandingError)
 
 
 def works_of(stages: Iterable[KilledStage]) -> dict[str, Callable[..., None]]:

@@ -145,6 +145,23 @@ dated as (
         last_day_share + greatest(0, {{ dbt.datediff('sells_from', 'last_date', 'day') }}) as selling_days
     from selling
 
+),
+
+flagged as (
+
+    select
+        *,
+        case
+            when status <> 'active' or units_30d < restock_units_30d then false
+            when stock is not null then cast(pieces as double) * selling_days < units_30d * restock_cover_days
+        end as is_short,
+        case
+            when status <> 'active' or stock = 0 or there_from > slow_from then false
+            when stock is not null and there_from is not null and shop_first_date <= slow_from
+                then pieces * slow_days > units_of_slow_days * slow_cover_days
+        end as is_slow_mover
+    from dated
+
 )
 
 select
@@ -164,15 +181,9 @@ select
     cast(selling_days as double) as selling_days_30d,
     cast(units_30d as double) / selling_days as units_per_day,
     {{ ratio('pieces * selling_days', 'units_30d') }} as days_of_stock,
-    case
-        when status <> 'active' or units_30d < restock_units_30d then false
-        when stock is not null then cast(pieces as double) * selling_days < units_30d * restock_cover_days
-    end as is_restock_candidate,
+    -- What moves slowly by the shop's own days is not to be ordered again, however little of it is left.
+    is_short and not coalesce(is_slow_mover, false) as is_restock_candidate,
     cast(slow_days as bigint) as slow_days,
     cast(units_of_slow_days as decimal(38, 0)) as units_of_slow_days,
-    case
-        when status <> 'active' or stock = 0 or there_from > slow_from then false
-        when stock is not null and there_from is not null and shop_first_date <= slow_from
-            then pieces * slow_days > units_of_slow_days * slow_cover_days
-    end as is_slow_mover
-from dated
+    is_slow_mover
+from flagged
