@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ops.retention import applying
+from ops.retention.places import files_of
 from ops.retention.rules import OlderThan
 
 OLD_S = 1_700_000_000
@@ -19,7 +20,7 @@ def test_a_file_that_another_run_took_away_is_passed_over(tmp_path: Path, monkey
         file.parent.mkdir(parents=True)
         file.write_bytes(b"x")
         os.utime(file, (OLD_S + number, OLD_S + number))
-    listed = list(applying.files_of(tmp_path))
+    listed = list(files_of(tmp_path))
 
     def listed_before_the_other_run(var: Path) -> list[Path]:
         for file in listed[:2]:
