@@ -15,7 +15,7 @@ chaos:  ## break a platform of its own for about ten minutes; 0 when nothing was
 	@bash scripts/setup
 	@.venv/bin/python -m chaos $(ARGS)
 
-survive:  ## all that must survive, part by part, in about three hours; an interrupted run goes on (POINTS=all, ONLY=soak …)
+survive:  ## all that must survive, part by part, in about three hours; an interrupted run goes on (POINTS=all, ONLY="nothing grows" …)
 	@bash scripts/setup
 	@POINTS="$(POINTS)" ONLY="$(ONLY)" bash scripts/survive
 

@@ -31,6 +31,7 @@ def build_shops(
     """Call ``build`` with the shops, or with parts of them while it fails; returns the shops that failed, and why.
 
     ``build`` writes to the branches of ``publication``; of what a failed call wrote nothing stays there.
+    Shops whose intermediate result was lost with a worker are built again, ``lost_tries`` times.
     """
     if not shops:
         return {}

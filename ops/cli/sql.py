@@ -152,6 +152,7 @@ def _as_csv(names: list[str], cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def write_json_lines(names: list[str], cursor: duckdb.DuckDBPyConnection) -> None:
+    """A line of JSON of each row; what is no finite number is null, and columns of one name are numbered."""
     keys = _distinct(names)
     while rows := cursor.fetchmany(10_000):
         for row in rows:
