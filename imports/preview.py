@@ -117,8 +117,8 @@ def paid_minor(properties: dict[str, Any]) -> int:
     return int(lines - properties.get("discount_minor", 0) + properties.get("shipping_minor", 0))
 
 
-def preview_json(totals: Totals, notes: Sequence[str]) -> str:
-    """A dry run for another program, in one shape for all kinds of files."""
+def preview_json(totals: Totals, notes: Sequence[str], sums: Sequence[dict[str, Any]] = ()) -> str:
+    """A dry run for another program, in one shape for all kinds of files; ``sums`` are of spend, by channel and currency."""
     return json.dumps(
         {
             "counts": totals.events,
@@ -126,6 +126,7 @@ def preview_json(totals: Totals, notes: Sequence[str]) -> str:
             "refused": totals.refused,
             "rows": [row._asdict() for row in totals.rows],
             "months": [month._asdict() for month in totals.months],
+            "sums": list(sums),
             "notes": list(notes),
         },
         ensure_ascii=False,

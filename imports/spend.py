@@ -7,15 +7,17 @@ a corrected one takes its place; other dates stay. The marts of the next build c
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
 
 from imports.order_mapping import PRESETS, load_export_mapping
+from imports.preview import SHOWN, SHOWN_REFUSALS, RefusedRow, Totals, preview_json
 from imports.spend_rows import Rejected, Spend, SpendFile, SpendKey, read_spend
 from jishi.arrow_tables import to_arrow
 from jishi.lake import TableNotPublished
@@ -36,6 +38,17 @@ SPEND_PRESETS = PRESETS / "spend"
 _SHOWN = 20
 
 
+class ChannelSum(NamedTuple):
+    """What a file says was spent on a channel in one currency (minor units), and on how many days between which two."""
+
+    channel: str
+    currency: str
+    amount_minor: int
+    days: int
+    first_date: date
+    last_date: date
+
+
 def spend(
     file: Annotated[Path, typer.Argument(help="CSV, Excel or Parquet with date, channel, amount, perhaps campaign, currency")],
     shop: Annotated[str, typer.Option(help="shop id; dates are those of its time zone")],
@@ -44,6 +57,7 @@ def spend(
     decimal: Annotated[str | None, typer.Option(help="decimal sign of amounts, . or , where the file tells none")] = None,
     time_format: Annotated[str | None, typer.Option(help="strptime format of dates that are not ISO 8601")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="write nothing; show sums and rejected rows")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="with --dry-run: as JSON")] = False,
 ) -> None:
     """What a shop spent on channels and campaigns, by date, with clicks and impressions where they are known."""
     settings, console = get_settings(), text_console(soft_wrap=True, highlight=False)
@@ -60,10 +74,17 @@ def spend(
         time_format=time_format,
     )
     read = read_spend(file, mapping)
+    doubts = [
+        f"no visit came by channel {channel!r}: is it what visits call it (utm_source)?"
+        for channel in unvisited(settings, shop, {key.channel for key in read.spend})
+    ]
+    if dry_run and as_json:
+        print(_as_json(read, doubts))
+        return
     console.print(_sums(shop, read))
     _show_rejected(console, read.rejected)
-    for channel in unvisited(settings, shop, {key.channel for key in read.spend}):
-        console.print(f"no visit came by channel {channel!r}: is it what visits call it (utm_source)?", markup=False)
+    for doubt in doubts:
+        console.print(doubt, markup=False)
     if dry_run:
         console.print(f"{shop}: nothing was written")
         return
@@ -111,16 +132,41 @@ def _row(shop_id: str, key: SpendKey, of_key: Spend, now: datetime) -> dict[str,
     return {"shop_id": shop_id, **key._asdict(), **vars(of_key), "loaded_at": now}
 
 
+def channel_sums(spend: dict[SpendKey, Spend]) -> list[ChannelSum]:
+    """The sums of a file by channel and currency, in order."""
+    dates: dict[tuple[str, str], set[date]] = {}
+    amounts: Counter[tuple[str, str]] = Counter()
+    for key, each in spend.items():
+        pair = key.channel, each.currency
+        dates.setdefault(pair, set()).add(key.spend_date)
+        amounts[pair] += each.amount_minor
+    return [ChannelSum(*pair, amounts[pair], len(days), min(days), max(days)) for pair, days in sorted(dates.items())]
+
+
+def _as_json(read: SpendFile, doubts: list[str]) -> str:
+    """A dry run for another program: rows that would be kept by channel, the first of them, sums, and what is left out."""
+    totals = Totals(
+        events=Counter(key.channel for key in read.spend),
+        refused=Counter("invalid" for _ in read.rejected),
+        first=[
+            key._asdict() | {"spend_date": f"{key.spend_date}"} | vars(each) for key, each in list(read.spend.items())[:SHOWN]
+        ],
+        rows=[RefusedRow(each.file, each.row, "invalid", "", each.problem) for each in read.rejected[:SHOWN_REFUSALS]],
+    )
+    sums = [
+        each._asdict() | {"first_date": f"{each.first_date}", "last_date": f"{each.last_date}"}
+        for each in channel_sums(read.spend)
+    ]
+    return preview_json(totals, doubts, sums)
+
+
 def _sums(shop_id: str, read: SpendFile) -> TextTable:
     title = f"{shop_id}: {read.rows:,} rows, {len(read.rejected):,} rejected ({read.read_as})"
     table = TextTable("channel", "dates", "spend", title=title, title_justify="left")
     for channel in sorted({key.channel for key in read.spend}):
         of_channel = {key: each for key, each in read.spend.items() if key.channel == channel}
         days = sorted({key.spend_date for key in of_channel})
-        sums: dict[str, int] = {}
-        for each in of_channel.values():
-            sums[each.currency] = sums.get(each.currency, 0) + each.amount_minor
-        amounts = ", ".join(shown(minor, code) for code, minor in sorted(sums.items()))
+        amounts = ", ".join(shown(each.amount_minor, each.currency) for each in channel_sums(of_channel))
         table.add_row(channel, f"{len(days)}: {days[0]} – {days[-1]}", amounts)
     return table
 

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -118,6 +119,30 @@ def test_a_dry_run_writes_nothing_and_shows_sums_and_channels_that_no_visit_name
     assert "'wechat':" not in done.output
     assert "1,200 JPY" in done.output
     assert "nothing was written" in done.output
+    assert kept(paths) == []
+
+
+def test_a_dry_run_as_json_has_sums_refused_rows_and_doubts_alone(paths: Paths, tmp_path: Path) -> None:
+    publish(paths.var, {SILVER_SESSIONS: [{"shop_id": SHOP, "session_key": "s", "channel": "app"}]})
+    rows = ("2026-03-01,app,spring,1200,,3", "2026-03-04,app,,300,,", "2026-03-04,tv,,2.50,EUR,", "2026-03-05,app,,much,,")
+    done = run(written(tmp_path, *rows), "--dry-run", "--json")
+    assert done.exit_code == 0, done.output
+    known = orjson.loads(done.output)
+    assert known["counts"] == {"app": 2, "tv": 1}
+    days = {"first_date": "2026-03-01", "last_date": "2026-03-04"}
+    assert known["sums"] == [
+        {"channel": "app", "currency": "JPY", "amount_minor": 1500, "days": 2} | days,
+        {"channel": "tv", "currency": "EUR", "amount_minor": 250, "days": 1} | days | {"first_date": "2026-03-04"},
+    ]
+    assert known["first"][0] == {
+        **{"spend_date": "2026-03-01", "channel": "app", "campaign": "spring", "amount_minor": 1200, "currency": "JPY"},
+        **{"clicks": 3, "impressions": None},
+    }
+    assert known["refused"] == {"invalid": 1}
+    assert [(row["file"], row["row"], row["detail"]) for row in known["rows"]] == [
+        ("spend.csv", 5, "amount: 'much' is no number")
+    ]
+    assert [note.partition(":")[0] for note in known["notes"]] == ["no visit came by channel 'tv'"]
     assert kept(paths) == []
 
 
