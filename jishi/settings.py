@@ -99,7 +99,9 @@ class Settings(BaseSettings):
     collector_url: str = Field(
         "", description="the event intake's address as browsers know it; empty: http://HOST:COLLECTOR_PORT"
     )
-    portal_url: str = Field("", description="the portal's address as browsers know it; empty: http://HOST:PORTAL_PORT")
+    portal_url: str = Field(
+        "", description="the portal's address as browsers know it, without a path; empty: http://HOST:PORTAL_PORT"
+    )
     docs_port: int = Field(18086, description="port of the static pages: dictionary, dbt docs, notebooks")
     jupyter_port: int = Field(18088, description="port of Jupyter while jishi notebook runs")
 

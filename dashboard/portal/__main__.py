@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 import uvicorn
@@ -36,6 +37,9 @@ def serve() -> None:
     """Serve the pages until the process is stopped."""
     log_as_json("portal")
     settings = get_settings()
+    if (problem := address_problem(settings)) is not None:
+        log.error("%s", problem)
+        raise typer.Exit(1)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -115,6 +119,16 @@ def remove(login: Login, shop_id: ShopId) -> None:
         raise typer.BadParameter(str(error), param_hint="LOGIN") from None
 
 
+def address_problem(settings: Settings) -> str | None:
+    """Why no browser could follow the portal's links, or None. Its pages, cookies and links begin at a host's root."""
+    if not urlsplit(settings.portal_address).path:
+        return None
+    return (
+        f"JISHI_PORTAL_URL is {settings.portal_url}, but the portal is served at the root of a host alone: give it a host or "
+        f"a port of its own, such as https://portal.example.org, and let the proxy hand on all paths to {settings.portal_port}"
+    )
+
+
 def _taken(host: str, port: int, setting: str, error: OSError) -> typer.Exit:
     log.error("cannot listen on %s:%d: %s; stop what uses the port or set %s", host, port, error.strerror, setting)
     return typer.Exit(1)
@@ -128,6 +142,8 @@ def _role(text: str) -> Role:
 
 
 def _print_link(settings: Settings, token: str) -> None:
+    if (problem := address_problem(settings)) is not None:
+        typer.echo(f"the link leads nowhere yet: {problem}", err=True)
     typer.echo(f"{settings.portal_address}/links/{token}")
     typer.echo(f"works once, for {LINK_HOURS} hours", err=True)
 

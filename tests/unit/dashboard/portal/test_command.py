@@ -14,6 +14,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from dashboard.portal.__main__ import address_problem
 from dashboard.portal.app import people_of, utc_now
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT
@@ -40,7 +41,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
 def portal(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ``jishi portal``."""
     command = [sys.executable, "-m", "ops.cli", "portal", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT_ROOT)
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT_ROOT, timeout=120)
 
 
 def test_a_link_of_the_command_line_makes_a_member(paths: Paths) -> None:
@@ -70,6 +71,22 @@ def test_what_is_wrong_is_named(paths: Paths, arguments: list[str], said_why: st
     done = portal("users", *arguments)
     assert done.returncode == 2
     assert said_why in " ".join(done.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("address", ["https://example.org/jishi", "https://example.org/jishi/", "example.org"])
+def test_an_address_with_a_path_is_refused_with_the_fix(paths: Paths, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Its links begin at the root: a proxy that serves it below a path would show pages without styles, and no way in."""
+    monkeypatch.setenv("JISHI_PORTAL_URL", address)
+    refused = portal("serve")
+    assert refused.returncode == 1
+    assert f"JISHI_PORTAL_URL is {address}, but the portal is served at the root of a host alone" in refused.stderr
+    assert "such as https://portal.example.org" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_an_address_of_a_host_is_none_to_refuse(paths: Paths) -> None:
+    for address in ("", "https://portal.example.org", "https://portal.example.org/", "http://[::1]:18087"):
+        assert address_problem(settings_in(paths.var).model_copy(update={"portal_url": address})) is None
 
 
 def test_the_demo_says_when_nobody_can_be_invited(paths: Paths) -> None:
