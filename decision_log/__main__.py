@@ -11,7 +11,7 @@ from decision_log.audit import DaysUnfit
 from decision_log.job import build_decisions
 from decision_log.topic import TopicReader, TopicUnreachable
 from jishi.kafka import KafkaCluster
-from jishi.lake.versions import StaleWriter
+from jishi.lake.release import REFUSED
 from jishi.settings import get_settings
 
 
@@ -23,7 +23,7 @@ def main() -> int:
     log = None if chosen.without_topic else TopicReader(KafkaCluster.of(settings))
     try:
         built = build_decisions(settings, log, datetime.now(UTC))
-    except (DaysUnfit, StaleWriter, TopicUnreachable) as error:
+    except (DaysUnfit, TopicUnreachable, *REFUSED) as error:
         print(f"decision_log: {error}", file=sys.stderr)
         return 1
     if built.lost:

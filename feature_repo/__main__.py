@@ -26,6 +26,7 @@ from jishi.json_logs import log_as_json
 from jishi.kafka import KafkaCluster
 from jishi.lake import TableNotPublished
 from jishi.lake.reading import open_version
+from jishi.lake.release import REFUSED
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
@@ -36,7 +37,7 @@ log = logging.getLogger("feature_writer")
 NOTHING_TO_DO = 99  # Airflow takes this exit code for "skip"
 _MENDABLE = (
     *(MaterializationFailed, FeatureStoreNotApplied, TableNotPublished, MessagesRefused, BadRunId, UnknownShop),
-    *(OSError, duckdb.Error),
+    *(OSError, duckdb.Error, *REFUSED),
 )
 
 

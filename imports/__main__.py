@@ -17,6 +17,7 @@ from imports.bronze import LineCounts
 from imports.history import check_history, history_shops, land_history
 from imports.import_commands import valid_shop_id
 from jishi.command_line import run_command
+from jishi.lake.release import REFUSED
 from jishi.landing import LandingError, write_landing
 from jishi.paths import Paths
 from jishi.settings import get_settings
@@ -113,7 +114,7 @@ def _counts_table(counts: dict[str, LineCounts], title: str) -> TextTable:
 
 def main() -> int:
     """Run the command; a user's error is one sentence and exit code 2."""
-    return run_command(partial(app, prog_name="jishi import"), (LandingError, BadRunId))
+    return run_command(partial(app, prog_name="jishi import"), (LandingError, BadRunId, *REFUSED))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from jishi import tables
 from jishi.held_back import GateFinding
 from jishi.lake import TableNotPublished
 from jishi.lake.reading import LakeVersion, open_version
+from jishi.lake.release import REFUSED
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shops
@@ -278,7 +279,7 @@ def main() -> int:
     except TableNotPublished as error:
         print(f"ops.marts {chosen.command}: {error.args[0]}", file=sys.stderr)
         return NOTHING_TO_DO
-    except BuildFailed as error:
+    except (BuildFailed, *REFUSED) as error:
         print(f"ops.marts {chosen.command}: {error}", file=sys.stderr)
         return 1
     return 0

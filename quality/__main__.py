@@ -10,6 +10,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from jishi.lake.release import REFUSED
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import Shops, UnknownShop
@@ -50,7 +51,7 @@ def main() -> int:
     """Run the command; what a user can mend is one sentence, with exit code 2."""
     try:
         app(standalone_mode=True)
-    except (MappingError, UnknownShop) as error:
+    except (MappingError, UnknownShop, *REFUSED) as error:
         print(f"error: {error.args[0]}", file=sys.stderr)
         return 2
     return 0

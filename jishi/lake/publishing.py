@@ -60,8 +60,8 @@ def publish(
     """Publish what ``build`` makes of the newest version, all of it in one new version.
 
     ``build`` is asked again when others published the same tables meanwhile. ``check`` runs under the lock with the newest
-    version and may raise to refuse. Raises StaleWriter when others came first too often, and whatever ``build`` raises; then
-    nothing was published.
+    version and may raise to refuse. Raises StaleWriter when others came first too often, ClockBehind, and whatever ``build``
+    raises; then nothing was published.
     """
     catalog = create_tables(settings, ())
     versions, refs_of = Versions.of(settings), refs_in(catalog)

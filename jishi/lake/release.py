@@ -31,6 +31,10 @@ class ClockBehind(RuntimeError):
     """A table was last written later than it is now by this machine's clock, which is behind or was ahead."""
 
 
+REFUSED = (ClockBehind, StaleWriter)
+"""What whoever publishes is refused by, with nothing published: each says in one sentence what to do."""
+
+
 def refuse_earlier_clock(table: str, written_ms: int) -> None:
     """Raise ClockBehind for a table that was last written at ``written_ms`` (epoch milliseconds), more than a minute from now.
 

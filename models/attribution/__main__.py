@@ -12,6 +12,7 @@ from jishi.arrow_tables import to_arrow
 from jishi.lake import TableNotPublished
 from jishi.lake.publishing import Replacement, publish, rows_at
 from jishi.lake.reading import LakeVersion, open_version
+from jishi.lake.release import REFUSED
 from jishi.lake.rows import Rows
 from jishi.lake.versions import Versions
 from jishi.marts import mart_rows
@@ -69,12 +70,15 @@ def publish_effects(settings: Settings) -> dict[str, str]:
 
 
 def main() -> int:
-    """Print one line a shop."""
+    """Print one line a shop. Exit code 1 when nothing could be published; the message says why."""
     try:
         outcomes = publish_effects(get_settings())
     except TableNotPublished as error:
         print(f"models.attribution: {error.args[0]}", file=sys.stderr)
         return NOTHING_TO_DO
+    except REFUSED as error:
+        print(f"models.attribution: {error}", file=sys.stderr)
+        return 1
     for shop_id, outcome in outcomes.items():
         print(f"{shop_id}: channels: {outcome}")
     return 0

@@ -13,6 +13,7 @@ from jishi.arrow_tables import to_arrow
 from jishi.lake import TableNotPublished
 from jishi.lake.publishing import Replacement, publish, rows_at
 from jishi.lake.reading import LakeVersion, open_version
+from jishi.lake.release import REFUSED
 from jishi.lake.rows import Rows
 from jishi.lake.versions import Versions
 from jishi.marts import mart_rows
@@ -81,12 +82,15 @@ def _sorted(schema: tables.TableSchema, table: Any) -> Any:
 
 
 def main() -> int:
-    """Print one line a shop."""
+    """Print one line a shop. Exit code 1 when nothing could be published; the message says why."""
     try:
         outcomes = publish_forecast(get_settings())
     except TableNotPublished as error:
         print(f"models.lifetime: {error.args[0]}", file=sys.stderr)
         return NOTHING_TO_DO
+    except REFUSED as error:
+        print(f"models.lifetime: {error}", file=sys.stderr)
+        return 1
     for shop_id, outcome in outcomes.items():
         print(f"{shop_id}: {outcome}")
     return 0

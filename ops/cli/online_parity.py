@@ -19,6 +19,7 @@ def online_parity(
 ) -> None:
     """Recompute a sample of the values that serving used; exit 1 when too many of one feature were wrong."""
     from jishi.features.served import ServedValueUnreadable
+    from jishi.lake.release import REFUSED
     from jishi.settings import get_settings
     from quality.parity.online_run import NothingToJudge, check_served_values, explained, publish
 
@@ -32,10 +33,10 @@ def online_parity(
         return
     try:
         result = check_served_values(settings, on)
-    except (NothingToJudge, ServedValueUnreadable) as error:
+        publish(settings, on, result.drifts)
+    except (NothingToJudge, ServedValueUnreadable, *REFUSED) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
-    publish(settings, on, result.drifts)
     console.print(_table(result))
     for judged in result.wrong:
         console.print(explained(judged), highlight=False, soft_wrap=True, markup=False)

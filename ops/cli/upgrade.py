@@ -23,8 +23,9 @@ def upgrade(
     """Bring state and running parts to the code that is here, while intake goes on (docs/operations/upgrade.md)."""
     from jishi.java import JavaMissing
     from jishi.lake.going_back import PublishedSince
+    from jishi.lake.release import REFUSED
     from jishi.lake.table_creation import TableConflict
-    from jishi.lake.versions import StaleWriter, VersionNotFound
+    from jishi.lake.versions import VersionNotFound
     from ops.formats import WrongFormat
     from ops.lifecycle import PlatformError
     from ops.supervisor import SupervisorError
@@ -45,7 +46,7 @@ def upgrade(
             run.upgrade(settings, datetime.now(UTC), print, may_drop_state=drop_state)
     except (
         *(run.PlatformNotUpgraded, WrongFormat, MigrationFailed, PlatformError, SupervisorError, JavaMissing, OSError),
-        *(PublishedSince, TableConflict, StaleWriter, VersionNotFound),
+        *(PublishedSince, TableConflict, VersionNotFound, *REFUSED),
     ) as error:
         typer.echo(f"error: {error.args[0] if isinstance(error, LookupError) else error}", err=True)
         raise typer.Exit(1) from None
