@@ -90,7 +90,10 @@ _START = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class ExportRow:
-    """One row: fields by the mapping's names, raw cells by column, where it stands, and when it happened (None: unreadable)."""
+    """One row: fields by the mapping's names, raw cells by column, where it stands, and when it happened (None: unreadable).
+
+    ``is_after_refunds``: its quantity lacks what was given back.
+    """
 
     fields: dict[str, str | None]
     cells: dict[str, str | None]
@@ -99,6 +102,7 @@ class ExportRow:
     at: datetime | None
     problem: str | None
     signs: dict[str, DecimalSign]
+    is_after_refunds: bool = False
 
     def amount(self, name: str) -> Decimal | str | None:
         """The field as an exact number; its text when it is none; None when it is empty."""
@@ -142,14 +146,15 @@ def read_export(files: Sequence[Path], mapping: ExportMapping) -> Export:
                 export.left_out[reason] += 1
                 continue
             fields = {name: _first(row, names, name) for name, names in names_of.items()}
-            if mapping.after_refunds and _used(row, names_of["quantity"], "quantity") in mapping.after_refunds:
+            after = bool(mapping.after_refunds) and _used(row, names_of["quantity"], "quantity") in mapping.after_refunds
+            if after:
                 fields = {name: text for name, text in fields.items() if name not in REFUNDS}
             fields |= {name: _text(value) for name, value in mapping.defaults.items() if fields.get(name) is None}
             when = fields.get("occurred_at")
             if when not in instants:
                 instants[when] = mapping.instant(when)
-            export_row = ExportRow(fields, row.cells, file.name, number_of_row, instants[when], row.problem, signs)
-            key = _key(export_row, column_of)
+            export_row = ExportRow(fields, row.cells, file.name, number_of_row, instants[when], row.problem, signs, after)
+            key = _key(export_row, column_of, (*_LATER, "quantity") if mapping.after_refunds else _LATER)
             in_this_file[key] += 1
             if _line_id(export_row, column_of) is not None and in_this_file[key] > 1:
                 export.left_out["the same line again"] += 1
@@ -320,13 +325,13 @@ def _is_total(row: TableRow, column_of: dict[str, str]) -> bool:
     return word in _TOTAL_WORDS and not has_line
 
 
-def _key(row: ExportRow, column_of: dict[str, str]) -> _Key:
+def _key(row: ExportRow, column_of: dict[str, str], later: Sequence[str]) -> _Key:
     """What tells a row from another: its values, or the number of its line; not what became of it later."""
     if row.problem is not None:
         return ("problem", row.problem)
     if (line := _line_id(row, column_of)) is not None:
         return (_id(row.fields.get("order_id")), line)
-    return tuple(_value(row, name) for name in column_of if name not in _LATER)
+    return tuple(_value(row, name) for name in column_of if name not in later)
 
 
 def _line_id(row: ExportRow, column_of: dict[str, str]) -> str | None:
@@ -348,11 +353,19 @@ def _id(text: str | None) -> str | None:
 
 
 def _with_later(known: ExportRow, again: ExportRow) -> ExportRow:
-    """A row with what another export of it says was given back, where that is more."""
+    """A row with what another export of it says was given back, or is left of its quantity, where that tells of more refunds.
+
+    Of a quantity that was sold and one after refunds the first is kept, with the refunds beside it.
+    """
+    if known.is_after_refunds != again.is_after_refunds:
+        return again if known.is_after_refunds else known
     later: dict[str, str | None] = {}
+    left, before = again.amount("quantity"), known.amount("quantity")
+    if known.is_after_refunds and isinstance(left, Decimal) and isinstance(before, Decimal) and left < before:
+        later["quantity"] = NumberCell(left)
     for name in REFUNDS:
-        amount, before = again.amount(name), known.amount(name)
-        if isinstance(amount, Decimal) and abs(amount) > (abs(before) if isinstance(before, Decimal) else 0):
+        amount, already = again.amount(name), known.amount(name)
+        if isinstance(amount, Decimal) and abs(amount) > (abs(already) if isinstance(already, Decimal) else 0):
             later |= {name: NumberCell(amount), "refunded_at": again.fields.get("refunded_at")}
     return replace(known, fields=known.fields | later) if later else known
 

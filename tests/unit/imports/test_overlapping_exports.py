@@ -94,6 +94,21 @@ def test_a_preset_of_whole_orders_takes_the_quantity_that_was_sold(tmp_path: Pat
     assert money(imported(tmp_path, load_export_mapping("woocommerce"), text)) == ({"9": 1300}, {"9": 350})
 
 
+def test_a_quantity_after_refunds_that_has_become_less_is_the_same_line(tmp_path: Path) -> None:
+    """Two soaps and a brush in January; one soap came back before February's export, which has what is left: 3.50 + 6.00."""
+    january = (
+        "Order Number,Order Status,Order Date,Order Refund Amount,SKU,Quantity (- Refund),Item Cost\n"
+        "9,Completed,2026-01-31 10:00,0.00,SOAP,2,3.50\n9,Completed,2026-01-31 10:00,0.00,BRUSH,1,6.00\n"
+    )
+    february = january.replace("SOAP,2", "SOAP,1").replace(",0.00,", ",3.50,")
+    rules = load_export_mapping("woocommerce")
+    assert money(imported(tmp_path, rules, january, february)) == ({"9": 950}, {})
+    assert money(imported(tmp_path, rules, february, january)) == ({"9": 950}, {})
+    sold = february.replace("Quantity (- Refund)", "Quantity").replace("SOAP,1", "SOAP,2")
+    for files in ((january, sold), (sold, february), (february, sold)):
+        assert money(imported(tmp_path, rules, *files)) == ({"9": 1300}, {"9": 350})
+
+
 @given(sums=st.lists(st.integers(0, 2000), min_size=1, max_size=5))
 def test_sums_that_grow_from_import_to_import_add_up_to_the_last(
     tmp_path_factory: pytest.TempPathFactory, sums: list[int]
