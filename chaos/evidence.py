@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from chaos.losses import before_cut
 from chaos.stage import Stage
 from feature_repo.writer import GROUP
 from jishi import topics
 from jishi.features import Feature
 from jishi.features.columns import VALID_UNTIL
 from jishi.features.entity import key_values
+from jishi.java import NEUTRAL_LOCALE, java_home
 from jishi.lake.live import LiveTail
 from jishi.topics import Topic
 
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 _CHUNK = 500
+_PRINTED = re.compile(r"\| offset: (?P<offset>\d+) LogAppendTime: (?P<at_ms>\d+) .*? payload: (?P<payload>\{.*)")
 
 
 class LogUnreadable(RuntimeError):
@@ -43,6 +48,49 @@ def read_log(stage: Stage) -> tuple[list[dict[str, Any]], int]:
         known = {"received_at_ms": message.timestamp()[1], "log_partition": message.partition(), "log_offset": message.offset()}
         rows.append(orjson.loads(message.value() or b"null") | known)
     return rows, min(last.values())
+
+
+def read_lost(stage: Stage, log: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Of each cut of the log the records that it took, with the place and time that they had; ``log`` is what is left.
+
+    Raises LogUnreadable.
+    """
+    there = set(map(_reading_of, log))
+    cuts = [
+        [row for partition, file in files.items() for row in _rows_of(stage, partition, file)] for files in before_cut(stage)
+    ]
+    return [[row for row in rows if _reading_of(row) not in there] for rows in cuts]
+
+
+def known_before(archive: Iterable[dict[str, Any]], lost: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the stream may have read until a cut took ``lost``, in the order in which each partition knew it."""
+    until_ms = max(row["received_at_ms"] for row in lost)
+    known = {_reading_of(row): row for row in (*lost, *archive) if row["received_at_ms"] <= until_ms}
+    return sorted(known.values(), key=lambda row: (row["log_partition"], row["received_at_ms"], row["log_offset"]))
+
+
+def _reading_of(row: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Place and time: after a cut, other records come to the same offsets."""
+    return row["log_partition"], row["log_offset"], row["received_at_ms"]
+
+
+def _rows_of(stage: Stage, partition: int, segment: Path) -> Iterator[dict[str, Any]]:
+    """Records of a segment of the event log, as Kafka's own tool prints them."""
+    java = [
+        str(java_home(stage.paths.envs) / "bin" / "java"),
+        "-Xmx256m",
+        *NEUTRAL_LOCALE,
+        "-cp",
+        f"{stage.paths.jars}/kafka/*",
+    ]
+    command = [*java, "kafka.tools.DumpLogSegments", "--print-data-log", "--files", str(segment)]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    if done.returncode != 0:
+        raise LogUnreadable(f"{segment}: {done.stderr.strip()[-500:]}")
+    for line in done.stdout.splitlines():
+        if (match := _PRINTED.match(line)) is not None and match["payload"].encode() != topics.TICK:
+            place = {"log_partition": partition, "log_offset": int(match["offset"]), "received_at_ms": int(match["at_ms"])}
+            yield orjson.loads(match["payload"]) | place
 
 
 def read_archive(stage: Stage) -> list[dict[str, Any]]:

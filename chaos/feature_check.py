@@ -15,25 +15,54 @@ from jishi.features.oracle import Value
 from quality.parity import value_table
 from quality.parity.comparison import compare
 
+LOST = "of records that the log then lost"
 Views = Mapping[str, tuple[Feature, ...]]
 # Of a feature and key, the values by the instant from which they hold.
 Expected = Mapping[tuple[str, str, str], Mapping[int, Any]]
 
 
-def check_messages(expected: Iterable[Value], messages: Path, views: Views, work: Path) -> tuple[CheckResult, dict[str, int]]:
-    """Flink's messages tell each value of the oracle and no other; also how many values each view has."""
+def check_messages(
+    expected: Iterable[Value], messages: Path, views: Views, work: Path, *, lost: Iterable[Value] = ()
+) -> tuple[CheckResult, dict[str, int]]:
+    """Flink's messages tell each value of the oracle and no other; also how many values each view has.
+
+    ``lost`` are the oracle's values that held at an instant of which the log has lost the records since. The stream may have
+    read these in time or not; a message that tells one of them is right, and counted under ``LOST``.
+    """
     work.mkdir(parents=True, exist_ok=True)
-    oracle, flink = work / "oracle.parquet", work / "flink.parquet"
+    oracle, flink, of_lost = work / "oracle.parquet", work / "flink.parquet", work / "lost.parquet"
     value_table.from_oracle(expected, views, oracle)
     value_table.from_flink(messages, views, flink)
-    compared = compare(oracle, flink, [feature.name for members in views.values() for feature in members], samples=50)
+    value_table.from_oracle(lost, views, of_lost)
+    names = [feature.name for members in views.values() for feature in members]
+    right = _take_out(flink, of_lost, oracle, names)
+    compared = compare(oracle, flink, names, samples=50)
     wrong = [
         f"{d.feature} of {d.entity_id} as of {d.as_of:%H:%M:%S} is {_word(d.actual)}, by the oracle {_word(d.expected)}"
         for feature in compared.values()
         for d in feature.samples
     ]
     by_view = {view: sum(compared[feature.name].rows for feature in members) for view, members in views.items()}
+    if right:
+        by_view[LOST] = right
     return CheckResult("feature values as they became known", sum(by_view.values()), wrong), by_view
+
+
+def _take_out(flink: Path, of_lost: Path, oracle: Path, names: Sequence[str]) -> int:
+    """Take the values of lost records that the oracle does not have out of Flink's; how many of the named features."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        of_flink, same = f"from read_parquet('{flink}') as f", "using (feature, shop_id, entity_id, as_of, value)"
+        connection.execute(
+            f"create table lost as select * from read_parquet('{of_lost}') as l "
+            f"anti join read_parquet('{oracle}') as o using (feature, shop_id, entity_id, as_of)"
+        )
+        counted = f"select count(*) {of_flink} semi join lost {same} where list_contains(?, feature)"
+        [(right,)] = connection.execute(counted, [list(names)]).fetchall()
+        connection.execute(f"copy (select * {of_flink} anti join lost {same}) to '{flink}.rest' (format parquet)")
+    Path(f"{flink}.rest").replace(flink)
+    return int(right)
 
 
 def by_instant(values: Iterable[Value]) -> Expected:

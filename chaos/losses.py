@@ -1,6 +1,7 @@
 """What is lost by power or on a disk, done to a running platform on purpose, and noted for the check (``Losses``).
 
-- ``lose_tail_of_log``: the broker dies, and what it had not flushed was never on its disk.
+- ``lose_tail_of_log``: the broker dies, and what it had not flushed was never on its disk. The stream may have read it: the
+  check reads it from copies of the log as it was (``before_cut``).
 - ``damage_an_entry``: one byte of an acknowledged entry that was not forwarded yet changes, and the collector starts on it.
 - ``publish_at_once``: two publishers add rows to one table of the lake, each to what the other has just published.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -66,15 +68,28 @@ def lose_tail_of_log(stage: Stage) -> str | None:
     if pid is None:
         return "the broker was not up"
     os.kill(pid, signal.SIGKILL)  # the supervisor starts it again, which takes a second and more
-    cut = 0
+    cut, copies = 0, _copies(stage) / str(time.time_ns())
     for partition in range(topics.EVENTS.partitions):
         if (unflushed := _unflushed(log, partition)) is not None:
             file, begin, size = unflushed
+            copy = copies / str(partition) / file.name
+            copy.parent.mkdir(parents=True)
+            shutil.copyfile(file, copy)
             kept = max(begin, size - CUT_BYTES)
             os.truncate(file, kept)
             cut += size - kept
     append_line(_notes(stage), json.dumps({"cut": cut}))
     return None
+
+
+def before_cut(stage: Stage) -> list[dict[int, Path]]:
+    """Of each cut in its turn, the newest segment of each cut partition as it was before."""
+    folders = sorted(_copies(stage).glob("*"), key=lambda folder: int(folder.name))
+    return [{int(file.parent.name): file for file in folder.glob("*/*.log")} for folder in folders]
+
+
+def _copies(stage: Stage) -> Path:
+    return _notes(stage).parent / "before_cut"
 
 
 def _unflushed(log: Path, partition: int) -> tuple[Path, int, int] | None:

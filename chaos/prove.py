@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from chaos.check import (
     check_outcomes,
     counted_outcomes,
 )
-from chaos.evidence import Key, read_archive, read_log, read_store, write_messages
+from chaos.evidence import Key, known_before, read_archive, read_log, read_lost, read_store, write_messages
 from chaos.feature_check import by_instant, check_messages, check_stored
 from chaos.ledger import Account
 from chaos.losses import PUBLISHER_SHOP, Losses
@@ -25,11 +26,13 @@ from chaos.settle import NotSettled, window_due
 from chaos.stage import Stage
 from collector.wal.damage import noted_damage
 from feature_repo.store import open_store
-from jishi.features import live_views
+from jishi.features import Feature, live_views
 from jishi.features.entity import entity_of
-from jishi.features.oracle import Act, good_acts, values
+from jishi.features.oracle import Act, Value, good_acts, values
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
+
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,9 @@ def prove(stage: Stage, ledger: Path, work: Path) -> ChaosProof:
     oracle_values = [
         value for value in values(members, acts, allowed_lateness_s=limits["allowed_lateness_s"]) if value.as_of_ms <= known_ms
     ]
-    messages, by_view = check_messages(oracle_values, work / "messages", views, work)
+    running = [feature for feature in members if feature.is_running]
+    lost = [value for rows in read_lost(stage, log) for value in _values_of(running, rows, archive, limits)]
+    messages, by_view = check_messages(oracle_values, work / "messages", views, work, lost=lost)
     expected = by_instant(oracle_values)
     in_store = [check_stored(expected, view, views[view], keys, rows) for view, (keys, rows) in stored.items()]
     outcomes = counted_outcomes(archive)
@@ -100,6 +105,15 @@ def check_published(stage: Stage, losses: Losses) -> CheckResult:
         [] if distinct == rows == losses.published else [f"{distinct} items in {rows} rows, {losses.published} were published"]
     )
     return CheckResult("rows of two publishers at once, each there once", losses.published, wrong)
+
+
+def _values_of(features: list[Feature], lost: Rows, archive: Rows, limits: dict[str, int]) -> Iterator[Value]:
+    """Values as they became known with the records that a cut took. A window ends after the cut, so there is none of these."""
+    acts = good_acts(known_before(archive, lost), zones={}, **limits) if lost else []
+    instants = {row["received_at_ms"] for row in lost}
+    for value in values(features, acts, allowed_lateness_s=limits["allowed_lateness_s"]):
+        if value.as_of_ms in instants:
+            yield value
 
 
 def _snapshot(stage: Stage, acts: list[Act], known_ms: int) -> dict[str, tuple[list[Key], list[dict[str, Any]]]]:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from chaos.check import check_archive, check_damage, check_ids, check_order, check_outcomes, counted_outcomes
-from chaos.feature_check import by_instant, check_messages, check_stored
+from chaos.evidence import known_before
+from chaos.feature_check import LOST, by_instant, check_messages, check_stored
 from chaos.ledger import Account, Meant, SentLedger
 from jishi.features import live_views
 from jishi.features.oracle import Value
@@ -133,9 +134,10 @@ def value(feature: str, content: Any, minute: int, until: bool = True) -> Value:
     return Value(feature, "s", "p", as_of_ms, content, as_of_ms + 60_000 if until else None)
 
 
-def message(view: str, values: dict[str, Any], minute: int) -> str:
+def message(view: str, values: dict[str, Any], minute: int, until: bool = True) -> str:
     as_of_ms = NOW_MS + 60_000 * minute
-    body = {"view": view, "shop_id": "s", "entity_id": "p", "as_of_ms": as_of_ms, "valid_until_ms": as_of_ms + 60_000}
+    until_ms = as_of_ms + 60_000 if until else None
+    body = {"view": view, "shop_id": "s", "entity_id": "p", "as_of_ms": as_of_ms, "valid_until_ms": until_ms}
     return json.dumps({"message_key": "k", "message": json.dumps(body | {"values": values})})
 
 
@@ -149,6 +151,28 @@ def test_a_wrong_feature_in_the_topic(tmp_path: Path, views: list[int], wrong: i
     finding, by_view = check_messages(expected, folder, {WINDOW: live_views()[WINDOW]}, tmp_path)
     assert len(finding.wrong) == wrong
     assert by_view == {WINDOW: 2}
+
+
+@pytest.mark.parametrize(("seen", "wrong"), [(5, 0), (6, 1), (None, 0)], ids=["right", "wrong", "not read in time"])
+def test_a_message_of_a_record_that_the_log_lost_is_right_or_wrong(tmp_path: Path, seen: int | None, wrong: int) -> None:
+    view = "person_last_seen_at_ms"
+    name = live_views()[view][0].name
+    folder = tmp_path / "messages"
+    folder.mkdir()
+    seen_at_ms = [NOW_MS] if seen is None else [NOW_MS, NOW_MS + seen]
+    entries = [message(view, {name: at_ms}, minute, until=False) for minute, at_ms in enumerate(seen_at_ms)]
+    (folder / "part-0").write_text("\n".join(entries) + "\n")
+    kept, lost = value(name, NOW_MS, 0, until=False), value(name, NOW_MS + 5, 1, until=False)
+    finding, by_view = check_messages([kept], folder, {view: live_views()[view]}, tmp_path, lost=[lost])
+    assert len(finding.wrong) == wrong
+    assert by_view == {view: 1} | ({LOST: 1} if seen == 5 else {})
+
+
+def test_what_was_known_before_a_cut() -> None:
+    first, sent_again, elsewhere = row("e1", 0), row("e2", 1, received_at_ms=NOW_MS + 50), row("e3", 0, log_partition=1)
+    lost = row("e2", 1)
+    assert known_before([elsewhere, sent_again, first], [lost]) == [first, lost, elsewhere]
+    assert known_before([lost, first], [lost]) == [first, lost], "the stream had archived it"
 
 
 def stored(views: int | None, minute: int | None) -> dict[str, Any]:
