@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from chaos.feature_check import LOST
 from chaos.picture import draw_run
 from jishi.files import write_atomically
 
@@ -68,6 +69,8 @@ def page(result: dict[str, Any]) -> str:
         findings=_rows(_finding_rows(result["findings"])),
         outcomes=", ".join(f"{count:,} {outcome}" for outcome, count in result["outcomes"].items()),
         copies=result["copies"],
+        lost=LOST,
+        lost_values=result["by_view"].get(LOST, 0),
         unseen=", ".join(f"`{view}`" for view, count in result["by_view"].items() if not count) or "none",
         skipped=", ".join(f"{f['name']} ({f['skipped']})" for f in result["faults"] if f["skipped"] is not None) or "none",
         answer=_latency([answer[1] for answer in result["answers"]]),
