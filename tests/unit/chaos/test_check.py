@@ -207,7 +207,7 @@ def test_a_wrong_list_in_the_store(items: list[str] | None, is_fine: bool) -> No
             *(value("last_items_known_ms", [0], 0, until=False), value("last_items_known_ms", [1, 0], 1, until=False)),
         ]
     )
-    row = {"last_items": items, "last_items_known_ms": items and [1, 0], "valid_until_ms": None}
+    row: dict[str, Any] = {"last_items": items, "last_items_known_ms": items and [1, 0], "valid_until_ms": None}
     assert check_stored(expected, LAST, live_views()[LAST], [("s", "p")], [row]).is_fine is is_fine
 
 
