@@ -1,4 +1,5 @@
--- Who has a kept order and is not excluded stands in the running month with the same orders and spend, and nobody else does.
+-- Who has a kept order and is not excluded stands with the same orders and spend in the month of the shop's last day, and
+-- nobody else does. That month has nobody where all customers have given everything back in an earlier one.
 with dim_customers as (
 
     select * from {{ ref('dim_customers') }}
@@ -24,12 +25,12 @@ customers as (
 
 ),
 
-newest as (
+running as (
 
     select
         shop_id,
-        max(month) as month
-    from customer_months
+        {{ first_day_of('month', 'max(as_of_date)') }} as month
+    from dim_customers
     group by shop_id
 
 ),
@@ -43,7 +44,7 @@ months as (
         customer_months.spent_minor,
         customer_months.recency_days
     from customer_months
-    inner join newest on customer_months.shop_id = newest.shop_id and customer_months.month = newest.month
+    inner join running on customer_months.shop_id = running.shop_id and customer_months.month >= running.month
 
 )
 

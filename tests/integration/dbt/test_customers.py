@@ -62,7 +62,7 @@ def made_orders(seed: int, persons: int, days: int) -> list[Order]:
 
 
 def rows_of(shop_id: str, orders: list[Order]) -> str:
-    sql = shop(shop_id, "CNY")
+    sql: str = shop(shop_id, "CNY")
     for number, one in enumerate(orders):
         rows = order(shop_id, f"o{number}", one.day.isoformat(), "CNY", [one.paid or 0])
         sql += rows.replace(f"'p-o{number}'", f"'{one.person}'")
@@ -185,6 +185,36 @@ def test_equals_score_alike_and_a_lone_or_best_customer_is_not_lost(project: Pro
         assert marts.execute(lost).fetchall() == []
         lost = "select count(*) from fct_customer_months where segment = 'lost' and shop_id = 'best' and person_id = 'u:best'"
         assert marts.execute(lost).fetchall() == [(0,)]
+
+
+def test_a_shop_whose_customers_all_gave_back_everything_is_not_held(project: Project) -> None:
+    """The reconciliation took the newest month that had anybody for the running one, in which nobody is a customer any more."""
+    [test] = [node for node in project.tests if node["name"] == "customers_equal_their_newest_months"]
+    back = [Order("u:1", START, 500, [(START + timedelta(days=40), 500)])]
+    kept = [*back, Order("u:2", START + timedelta(days=3), 700)]
+    sql = rows_of("back", back) + rows_of("kept", kept)
+    late = {"type": "search_performed", "occurred_date": "2026-04-05", "is_late": False, "person_id": "u:1"}
+    late |= {"occurred_at": "2026-04-05 10:00:00", "received_at": "2026-04-05 10:00:00"}
+    sql += insert("events", [late | {"shop_id": shop_id, "event_id": f"late-{shop_id}"} for shop_id in ("back", "kept")])
+    with project.built(sql) as marts:
+        months = "select shop_id, person_id, month from fct_customer_months where shop_id in ('back', 'kept') order by all"
+        january, april = date(2026, 1, 1), date(2026, 4, 1)
+        of_back = ("back", "u:1", january), ("kept", "u:1", january)
+        of_kept = [("kept", "u:2", date(2026, month, 1)) for month in range(1, 5)]
+        assert marts.execute(months).fetchall() == sorted([*of_back, *of_kept])
+        assert marts.execute(test["compiled_code"]).fetchall() == []
+
+        def failing_after(statement: str) -> list[Any]:
+            marts.execute(f"begin; {statement}")
+            rows = marts.execute(test["compiled_code"]).fetchall()
+            marts.execute("rollback")
+            return sorted(row[:2] for row in rows)
+
+        assert failing_after(f"update fct_customer_months set month = '{april}' where shop_id = 'back'") == [("back", "u:1")]
+        assert failing_after("update dim_customers set kept_orders = 1 where shop_id = 'back'") == [("back", "u:1")]
+        assert failing_after(f"delete from fct_customer_months where shop_id = 'kept' and month = '{april}'") == [
+            ("kept", "u:2")
+        ]
 
 
 def test_kept_thresholds_stay_when_an_old_order_arrives(project: Project, built: Paths) -> None:
