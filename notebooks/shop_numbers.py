@@ -14,7 +14,7 @@ import jishi
 from dashboard.portal.columns import COLUMNS
 from jishi.lake.reading import open_version
 from jishi.metrics import MetricLayer, TimeRange, open_metrics
-from jishi.money import minor_digits
+from jishi.money import CURRENCY_DIGITS
 from jishi.paths import Paths
 from jishi.pseudonyms import Pseudonyms
 from jishi.settings import Settings, get_settings
@@ -93,8 +93,8 @@ class ShopNumbers:
 
     def _major(self, amounts: pd.Series, currencies: pd.Series | None = None) -> pd.Series:
         if currencies is None:
-            return amounts / 10 ** minor_digits(self.shop.currency)
-        return amounts / currencies.map(lambda code: 10 ** minor_digits(code), na_action="ignore").astype("Float64")
+            return amounts / 10 ** CURRENCY_DIGITS[self.shop.currency]
+        return amounts / currencies.map(lambda code: 10 ** CURRENCY_DIGITS[code], na_action="ignore").astype("Float64")
 
 
 def open_shop(shop_id: str, since: str | None = None, until: str | None = None, as_of: str | None = None) -> ShopNumbers:
