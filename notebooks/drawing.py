@@ -1,4 +1,4 @@
-"""How notebooks draw: one style, titles in English with a Chinese line, axes that begin at zero, words where nothing is."""
+"""How notebooks draw: one style, titles in English with a Chinese line, axes that hold zero, words where nothing is."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def bars(values: pd.Series, en: str, zh: str, *, as_share: bool = False, colour:
     labels = [_share(value) if as_share else _number(value) for value in values]
     held = axes.barh([_text(name) for name in values.index][::-1], values.fillna(0)[::-1], color=colour)
     axes.bar_label(held, labels[::-1], padding=4)
-    axes.set_xlim(0, max(values.max(), 1e-9) * 1.2)
+    axes.set_xlim(min(0, values.min() * 1.2), max(values.max() * 1.2, 0) or 1e-9)
     _scale(axes.xaxis, as_share=as_share)
 
 
@@ -57,7 +57,7 @@ def days(frame: pd.DataFrame, titles: Mapping[str, str], *, shares: tuple[str, .
         axes.set_title(titles[name])
         if not _is_nothing(frame[name], axes):
             axes.plot(frame.index, frame[name], color=BLUE)
-            axes.set_ylim(0, None)
+            axes.set_ylim(_from(frame[name]), None)
             _scale(axes.yaxis, as_share=name in shares)
     figure.autofmt_xdate()
     figure.tight_layout()
@@ -96,7 +96,7 @@ def curves(frame: pd.DataFrame, en: str, zh: str, *, across: str, down: str) -> 
             axes.annotate(
                 _text(name), (line.index[-1], float(line.iloc[-1])), xytext=(4, 0), textcoords="offset points", fontsize=7
             )
-    axes.set(xlabel=across, ylabel=down, ylim=(0, None), xlim=(-0.3, max(frame.index[-1], 1) + 0.7))
+    axes.set(xlabel=across, ylabel=down, ylim=(_from(frame), None), xlim=(-0.3, max(frame.index[-1], 1) + 0.7))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _scale(axes.yaxis, as_share=False)
 
@@ -114,7 +114,7 @@ def intervals(frame: pd.DataFrame, en: str, zh: str, *, across: str, beside: str
         axes.plot(shown[beside], places, "o", markerfacecolor="none", color=ORANGE, label=f"{beside} 实际")
         axes.legend(frameon=False, fontsize=8)
     axes.set_yticks(places, names)
-    axes.set(xlabel=across, xlim=(0, None))
+    axes.set(xlabel=across, xlim=(_from(shown), None))
     _scale(axes.xaxis, as_share=False)
 
 
@@ -131,7 +131,7 @@ def dots(frame: pd.DataFrame, en: str, zh: str, *, across: str) -> None:
         )
     axes.set_yticks(range(len(ordered)), [_text(name) for name in ordered.index])
     axes.grid(axis="y", color="#ddd")
-    axes.set(xlabel=across, xlim=(min(0, float(ordered.min().min())), None))
+    axes.set(xlabel=across, xlim=(_from(ordered), None))
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     _scale(axes.xaxis, as_share=False)
 
@@ -167,6 +167,12 @@ def table(frame: pd.DataFrame, titles: Mapping[str, str] | None = None, *, share
     headings = {name: known.get(name, name.rpartition("__")[2].replace("_", " ")) for name in frame.columns}
     plain = frame.rename(columns=headings).astype(object)
     return plain.style.format({headings[name]: shown for name, shown in formats.items()}, na_rep="–").hide()
+
+
+def _from(values: pd.Series | pd.DataFrame) -> float:
+    """Where an axis begins: at zero, or below the least value, such as a day on which more came back than was sold."""
+    least = float(values.astype(float).to_numpy()[~values.isna().to_numpy()].min())
+    return min(0.0, least * 1.05)
 
 
 def _axes(en: str, zh: str, *, height: float, width: float = 9) -> Axes:
