@@ -100,12 +100,14 @@ class ShopNumbers:
 def open_shop(shop_id: str, since: str | None = None, until: str | None = None, as_of: str | None = None) -> ShopNumbers:
     """A shop's numbers of the days from ``since`` to ``until`` (ISO dates of the shop, None: open) in one version.
 
-    Raises UnknownShop, TableNotPublished, VersionNotFound, ValueError for a text that is no day, and LookupError with what to
-    do for a shop that has nothing yet.
+    Raises UnknownShop, TableNotPublished, VersionNotFound, ValueError for a text that is no day and for days the wrong way
+    round, and LookupError with what to do for a shop that has nothing yet.
     """
     settings = get_settings()
     shop = Shops.load(Paths.of(settings).shops_file).get(shop_id)
     days = TimeRange(*(date.fromisoformat(day) if day else None for day in (since, until)))
+    if days.since and days.until and days.since > days.until:
+        raise ValueError(f"since ({since}) lies after until ({until}); swap them")
     numbers = ShopNumbers(settings, shop, days, open_metrics(open_version(settings, as_of)))
     if jishi.read("fct_shop_days", shop=shop_id, columns=["shop_date"], settings=settings).empty:
         raise LookupError(f"the marts have no day of {shop_id} yet: jishi import orders FILE --shop {shop_id} --work-up")

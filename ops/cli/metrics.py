@@ -15,6 +15,7 @@ import typer
 from jishi.settings import get_settings
 from jishi.text_tables import TextTable, print_rows, text_console
 from ops.cli.as_of import AsOf, version_as_of
+from ops.cli.days import Day, refuse_reversed
 from ops.cli.sql import write_rows
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ _MACROS = (
     "each is a macro of jishi sql, as one row or by day: select * from net_gmv('SHOP', date '2026-11-01', date '2026-11-30'), "
     "select * from net_gmv_by_day('SHOP')"
 )
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="a day of the shop, included")]
 By = Annotated[list[str] | None, typer.Option(help="such as metric_time__day, visit__channel, customer__segment; repeatable")]
 Where = Annotated[list[str] | None, typer.Option(help="MetricFlow's filter: \"{{ Dimension('visit__channel') }} = 'app'\"")]
 
@@ -72,6 +72,7 @@ def query(
     from jishi.marts import open_marts
     from jishi.metrics import MetricQueryRefused, TimeRange
 
+    refuse_reversed(since, until)
     layer = _layer(as_of)
     days = TimeRange(since.date() if since else None, until.date() if until else None)
     try:

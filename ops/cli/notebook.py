@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -11,10 +10,10 @@ import typer
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.text_tables import text_console
+from ops.cli.days import Day, refuse_reversed
 
 app = typer.Typer(help="Notebooks: Jupyter on them, and their pages on the site.")
 console = text_console()
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="a day of the shop, included")]
 
 
 @app.callback(invoke_without_command=True)
@@ -53,6 +52,7 @@ def publish(
     from ops.notebook import publish as write_page
     from ops.site.home import write_home
 
+    refuse_reversed(since, until)
     settings = get_settings()
     paths = Paths.of(settings)
     shops = Shops.load(paths.shops_file).shops

@@ -82,6 +82,7 @@ def test_a_wrong_name_is_answered_with_the_right_ones(page: Publish) -> None:
         (["--shop", "order"], "'order' is not registered; known: none, orders, visits"),
         (["--set", "model"], "'model' is no NAME=TEXT"),
         (["--since", "yesterday"], "yesterday"),
+        (["--since", "2026-11-30", "--until", "2026-11-01"], "2026-11-30 lies after 2026-11-01; swap them"),
     ],
 )
 def test_the_command_refuses_before_it_starts_a_kernel(

@@ -82,3 +82,11 @@ def test_benches_are_listed_with_one_line_each() -> None:
 def test_the_demo_refuses_shops_and_steps_that_it_does_not_know() -> None:
     assert "atlantis" in CliRunner().invoke(app, ["demo", "--shops", "atlantis"]).output
     assert "lunch" in CliRunner().invoke(app, ["demo", "--stop-after", "lunch"]).output
+
+
+@pytest.mark.parametrize("command", [["metrics", "query", "gmv"], ["notebook", "publish"]])
+def test_days_the_wrong_way_round_are_refused(command: list[str]) -> None:
+    days = ["--since", "2026-11-30", "--until", "2026-11-01"]
+    refused = CliRunner().invoke(app, [*command, *days], env={"COLUMNS": "200"})
+    assert refused.exit_code == 2
+    assert "2026-11-30 lies after 2026-11-01; swap them" in refused.output
