@@ -22,7 +22,8 @@ Publish = Callable[..., str]
 STATEMENTS = (
     "insert into dim_shops (shop_id, currency, minor_digits) select unnest(['orders', 'visits', 'none']), 'CNY', 2",
     "insert into dim_items (shop_id, item_id, unit_price_minor, currency) "
-    "values ('orders', 'yen', 500, 'JPY'), ('orders', 'yuan', 500, 'CNY'), ('orders', 'dinar', 500, 'KWD')",
+    "values ('orders', 'yen', 500, 'JPY'), ('orders', 'yuan', 500, 'CNY'), ('orders', 'dinar', 500, 'KWD'), "
+    "('orders', 'mark', 500, 'DEM'), ('orders', 'lira', 500, 'ITL')",
     "insert into fct_shop_days (shop_id, shop_date, visitors) "
     "values ('orders', '2026-11-01', null), ('visits', '2026-11-01', 5)",
     "insert into fct_orders (shop_id, order_id, person_id, paid_date, paid_minor) "
