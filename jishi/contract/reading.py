@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -78,7 +80,7 @@ def _read_with_care(text: bytes) -> tuple[Any, Refusal | None]:
         return None, (
             problems or [Refusal("not_an_object", "", f"the event is not JSON: {error.msg}, at character {error.pos}")]
         )[0]
-    return value, next(iter([*problems, *_bad_texts(value)]), None)
+    return value, next(chain(problems, _bad_texts(value)), None)
 
 
 def _depth(text: bytes) -> int:
@@ -96,8 +98,8 @@ def _depth(text: bytes) -> int:
 def _object(pairs: list[tuple[str, Any]], problems: list[Refusal]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in value if names.count(name) > 1)
+        times = Counter(name for name, _ in pairs)
+        twice = next(name for name in value if times[name] > 1)
         shown = twice[:80].encode(errors="replace").decode()
         problems.append(Refusal("duplicate_key", shown, f"the key {shown!r} stands twice in one object; send it once"))
     return value

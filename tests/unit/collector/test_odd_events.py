@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from collector.wal.durable import read_durable
 from collector.wal.reader import read_entries
 from collector.wal.segments import Position
+from jishi.contract.reading import read_event
 
 Viewed = Callable[..., dict[str, Any]]
 
@@ -83,6 +85,16 @@ def test_an_odd_event_is_quarantined_alone(world: Any, viewed: Viewed, what: str
     assert kept["invalid_reason"] == reason
     assert len(kept["line"]) >= min(len(text), 400_000), "it is kept as it came"
     assert world.post([viewed("later")]).json()["results"][0]["status"] == "accepted"
+
+
+def test_a_key_that_stands_twice_among_many_is_found_in_one_look() -> None:
+    """A page's key, which everybody can read, may send it: looking each key up among all others took minutes for a megabyte."""
+    text = b"{%s}" % b",".join(b'"k%d":1' % number for number in [*range(40_000), 39_999])
+    began = time.process_time()
+    _, refusal = read_event(text)
+    assert refusal is not None
+    assert (refusal.reason, refusal.field) == ("duplicate_key", "k39999")
+    assert time.process_time() - began < 3
 
 
 @pytest.mark.parametrize(
