@@ -170,16 +170,23 @@ def _chosen(table: str, has: Sequence[str], asked: Sequence[str] | None, *, with
 
 
 def _frame(relation: duckdb.DuckDBPyRelation) -> pd.DataFrame:
-    """A frame whose integers and truth values know null; instants in UTC."""
+    """A frame whose integers and truth values know null; instants in UTC. A sum beyond 64 bits makes its column one of Python's
+    integers.
+    """
     import pandas as pd
     import pyarrow as pa
 
     types = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    table = relation.to_arrow_table()
+    table, beyond = relation.to_arrow_table(), []
     for place, field in enumerate(table.schema):
         if pa.types.is_decimal(field.type) and field.type.scale == 0:  # DuckDB's sums of integers
-            table = table.set_column(place, field.name, table.column(place).cast(pa.int64()))
+            try:
+                table = table.set_column(place, field.name, table.column(place).cast(pa.int64()))
+            except pa.ArrowInvalid:
+                beyond.append(field.name)
     frame: pd.DataFrame = table.to_pandas(types_mapper=types.get, date_as_object=False)
+    for name in beyond:
+        frame[name] = pd.Series([pd.NA if amount is None else int(amount) for amount in frame[name]], frame.index, object)
     for field in table.schema:
         if pa.types.is_timestamp(field.type):
             instants = frame[field.name]

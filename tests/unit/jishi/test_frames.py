@@ -48,7 +48,7 @@ OF_THINGS = {
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A lake with two orders of shop ``a`` and one of ``b`` by persons of the same id, and marts of the same orders."""
-    settings = settings_in(tmp_path_factory.mktemp("frames") / "var")
+    settings: Settings = settings_in(tmp_path_factory.mktemp("frames") / "var")
     paths = Paths.of(settings)
     with Shops.edit(paths.shops_file) as shops:
         for shop_id in ("a", "b"):
@@ -77,6 +77,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         marts.execute(
             "insert into fct_orders values ('a', 'o1', 'u:1', '2026-09-02', 7), ('b', 'o1', 'u:1', '2026-09-01', null)"
         )
+        marts.execute("create table fct_shop_days (shop_id varchar, gmv_minor decimal(38, 0), refunds_minor decimal(38, 0))")
+        marts.execute("insert into fct_shop_days values ('a', 9007199254740991::hugeint * 2000, 1), ('b', null, 2)")
         marts.execute("create table dim_segments as select 'lost' as segment")
     file = MartsFile("marts/hand.duckdb", "", last.number)
     Versions.of(settings).commit(replace(last, number=last.number + 1, base=last.number, marts=file, changes={}))
@@ -98,6 +100,15 @@ def test_a_shops_rows_of_a_version_with_types_that_know_null(settings: Settings)
     assert mart["paid_date"].tolist() == [pd.Timestamp(date(2026, 9, 2)), pd.Timestamp(date(2026, 9, 1))]
     assert mart["n"].tolist() == [7, pd.NA]
     assert jishi.read("marts.dim_segments", shop="a", settings=settings)["segment"].tolist() == ["lost"]
+
+
+def test_sums_beyond_64_bits_are_exact(settings: Settings) -> None:
+    """2,000 orders of the largest amount on one day of one shop: every shop's days can still be read."""
+    days = jishi.read("fct_shop_days", settings=settings)
+    assert days["gmv_minor"].tolist() == [18014398509481982000, pd.NA]
+    assert days["refunds_minor"].dtype == "Int64"
+    assert jishi.read("fct_shop_days", shop="b", settings=settings)["gmv_minor"].dtype == "Int64"
+    assert days["gmv_minor"].astype("Float64").tolist() == [1.8014398509481982e19, pd.NA]  # as notebooks/shop_numbers.py has it
 
 
 def test_pseudonyms_join_within_a_shop_and_nowhere_else(settings: Settings) -> None:
