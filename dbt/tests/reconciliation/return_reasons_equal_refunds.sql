@@ -1,5 +1,5 @@
--- Each refund of a period that counts has a reason for at least one item of its order, no other refund has one, and no more
--- pieces come back than were ordered.
+-- Each refund by which something of its order's currency came back has a reason for at least one item of the order, whatever it
+-- is worth at home, no other refund has one, and no more pieces come back than were ordered.
 with reasons as (
 
     select * from {{ ref('int_item_refunds_reasoned') }}
@@ -9,6 +9,13 @@ with reasons as (
 refunds as (
 
     select * from {{ ref('fct_refunds') }}
+
+),
+
+-- What a refund gave back in its own currency, which may be worth less than a unit at home.
+as_they_came as (
+
+    select * from {{ ref('stg_lake__refunds') }}
 
 ),
 
@@ -83,7 +90,9 @@ by_day as (
         0 as impossible_lines
     from refunds
     inner join orders on refunds.shop_id = orders.shop_id and refunds.order_id = orders.order_id
-    where refunds.outcome in ('counted', 'over_refund') and coalesce(refunds.counted_minor, 1) <> 0
+    inner join as_they_came
+        on refunds.shop_id = as_they_came.shop_id and refunds.refund_id = as_they_came.refund_id
+    where refunds.outcome in ('counted', 'over_refund') and as_they_came.counted_minor > 0
     group by refunds.shop_id, refunds.refunded_date
 
 )

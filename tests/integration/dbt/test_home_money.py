@@ -120,6 +120,25 @@ JPY_SHOP = (
 )
 
 
+def test_a_refund_that_is_worth_nothing_at_home_has_its_reason(project: Project) -> None:
+    """1 rupiah is 0.045 fen: the reasons had the refund, their reconciliation did not, and the shop was held for it."""
+    [test] = [node for node in project.tests if node["name"] == "return_reasons_equal_refunds"]
+    rows = shop("idr", "CNY") + rates("idr", "CNY", ("IDR", "2026-09-01", "0.00045"))
+    rows += order("idr", "small", "2026-09-03", "IDR", [100]) + order("idr", "unknown", "2026-09-03", "EUR", [500])
+    rows += order("idr", "home", "2026-09-03", "CNY", [900])
+    rows += refund("idr", "r1", "small", "2026-09-04", "IDR", 100, "counted", 100)
+    rows += refund("idr", "r2", "unknown", "2026-09-04", "EUR", 50, "counted", 50)  # there is no rate for euros
+    rows += refund("idr", "r3", "home", "2026-09-04", "CNY", 0, "counted", 0)  # nothing came back
+    with project.built(rows) as marts:
+        worth = "select refund_id, counted_minor from fct_refunds where shop_id = 'idr' order by refund_id"
+        assert marts.execute(worth).fetchall() == [("r1", 0), ("r2", None), ("r3", 0)]
+        reasons = "select distinct refund_id from int_item_refunds_reasoned where shop_id = 'idr' order by refund_id"
+        assert marts.execute(reasons).fetchall() == [("r1",), ("r2",)]
+        assert marts.execute(test["compiled_code"]).fetchall() == []
+        marts.execute("delete from int_item_refunds_reasoned where refund_id = 'r1' and shop_id = 'idr'")
+        assert [row[0] for row in marts.execute(test["compiled_code"]).fetchall()] == ["idr"]
+
+
 def test_goods_that_a_coupon_pays_for_cost_nothing_in_another_currency_too(project: Project) -> None:
     """9.97 USD = 71.784 → 71.78 CNY, 4.96 USD = 35.712 → 35.71; before, the goods' revenue was −0.01 CNY."""
     rows = shop("free", "CNY") + rates("free", "CNY", ("USD", "2026-09-01", "7.2"))
