@@ -18,6 +18,7 @@ from jishi.marts import mart_rows
 from jishi.metrics import open_metrics
 from jishi.paths import Paths
 from tests.integration.dbt.rebuilt import Project
+from tests.integration.dbt.test_home_money import insert, shop
 from tests.lake import newest
 
 pytestmark = pytest.mark.integration
@@ -188,6 +189,46 @@ def test_what_followed_is_what_brute_force_finds(chain: dict[str, str], database
 
     check()
     assert all(seen[name] > 3 for name in ("clicked", "added", "after_click", "after_showing")), seen
+
+
+# A list of 1 September that nobody clicked, and one that was clicked on the 7th at noon: what is paid up to the 14th follows.
+@pytest.mark.parametrize(
+    ("as_of", "settled"),
+    [
+        ("2026-09-08 23:59:59", {"cart": False, "home": False}),
+        ("2026-09-09 00:00:00", {"cart": True, "home": False}),
+        ("2026-09-14 11:59:59", {"cart": True, "home": False}),
+        ("2026-09-14 12:00:00", {"cart": True, "home": True}),
+    ],
+)
+def test_a_day_is_settled_when_nothing_can_follow_its_last_click(built: Paths, as_of: str, settled: dict[str, bool]) -> None:
+    seen = {"shop_id": "late", "person_id": "u:1", "item_id": "x"}
+    acts = {
+        "2026-09-01 10:00:00": ("recommendation_shown", "e1"),
+        "2026-09-07 12:00:00": ("recommendation_clicked", "e2"),
+        as_of: ("search_performed", "e3"),
+    }
+    events = [
+        seen | {"event_id": event_id, "type": kind, "occurred_at": at, "received_at": at, "occurred_date": at[:10]}
+        for at, (kind, event_id) in acts.items()
+    ]
+    rows = shop("late", "CNY") + insert("events", events)
+    rows += "".join(
+        "insert into stg_lake__recommendations_shown by name select 'late' as shop_id, 'e1' as event_id, 'u:1' as person_id, "
+        f"timestamp '2026-09-01 10:00:00' as shown_at, date '2026-09-01' as shown_date, 'q-{placement}' as request_id, "
+        f"'{placement}' as placement, ['x'] as item_ids, ['new'] as reasons;"
+        for placement in settled
+    )
+    rows += insert(
+        "recommendations_clicked",
+        [
+            {"shop_id": "late", "event_id": "e2", "person_id": "u:1", "clicked_at": "2026-09-07 12:00:00", "item_id": "x"}
+            | {"request_id": "q-home", "placement": "home"}
+        ],
+    )
+    with Project.of(built.warehouse).built(rows, only="fct_recommendation_days") as marts:
+        days = marts.execute("select placement, is_settled from fct_recommendation_days where shop_id = 'late'").fetchall()
+    assert dict(days) == settled
 
 
 def test_days_and_lists_are_what_silver_says(built: Paths, silver: Any) -> None:

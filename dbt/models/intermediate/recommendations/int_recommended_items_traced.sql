@@ -23,14 +23,14 @@ decisions as (
 
 ),
 
-first_clicks as (
+last_clicks as (
 
     select
         shop_id,
         request_id,
         placement,
         item_id,
-        min(clicked_at) as clicked_at
+        max(clicked_at) as clicked_at
     from clicked
     group by shop_id, request_id, placement, item_id
 
@@ -75,7 +75,8 @@ select
     decisions.model,
     decisions.rules_version,
     decisions.arm,
-    first_clicks.clicked_at is not null as is_clicked,
+    last_clicks.clicked_at as last_clicked_at,
+    last_clicks.clicked_at is not null as is_clicked,
     coalesce(summed.adds, 0) > 0 as is_added,
     coalesce(summed.click_orders, 0) as click_orders,
     coalesce(summed.click_priced_orders, 0) as click_priced_orders,
@@ -104,11 +105,11 @@ left join decisions
     on shown.shop_id = decisions.shop_id
     and shown.request_id = decisions.request_id
     and shown.item_id = decisions.item_id
-left join first_clicks
-    on shown.shop_id = first_clicks.shop_id
-    and shown.request_id = first_clicks.request_id
-    and shown.placement = first_clicks.placement
-    and shown.item_id = first_clicks.item_id
+left join last_clicks
+    on shown.shop_id = last_clicks.shop_id
+    and shown.request_id = last_clicks.request_id
+    and shown.placement = last_clicks.placement
+    and shown.item_id = last_clicks.item_id
 left join summed
     on shown.shop_id = summed.shop_id
     and shown.request_id = summed.request_id

@@ -23,6 +23,7 @@ summed as (
         model,
         rules_version,
         arm,
+        max(last_clicked_at) as last_clicked_at,
         {{ recommendation_measures() }}
     from items
     group by shop_id, shown_date, placement, model_version, reason, person_kind, served_by, model, rules_version, arm
@@ -40,7 +41,9 @@ select
     summed.model,
     summed.rules_version,
     summed.arm,
-    days.as_of_at >= days.ends_at + interval '1' hour * ({{ var('recommendation_hours') }}) as is_settled,
+    days.as_of_at
+    >= greatest(days.ends_at, coalesce(summed.last_clicked_at, days.ends_at))
+    + interval '1' hour * ({{ var('recommendation_hours') }}) as is_settled,
     summed.impressions,
     summed.clicks,
     {{ ratio('summed.clicks', 'summed.impressions') }} as click_through_rate,
