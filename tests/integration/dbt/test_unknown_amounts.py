@@ -180,3 +180,34 @@ def test_spend_of_nothing_has_no_return(
     returns = (None, None, None) if not spend else (2.0, 1.0, cost)
     assert tuple(row[name] for name in names) == (spent, *returns, 500)
     assert tuple(of_mart.values()) == returns
+
+
+def test_a_channel_whose_ads_ended_raises_nobodys_return(project: Project, semantic_manifest: dict[str, Any]) -> None:
+    """Ads on unknown ended on 2 September, and 30 days later no visit counts any more; tv has its spend in October."""
+    rows = shop("ended", "CNY")
+    for number, day in enumerate(("2026-08-31", "2026-09-02", "2026-10-02", "2026-10-03", "2026-11-20"), 1):
+        rows += order("ended", f"o{number}", day, "CNY", [number * 100])
+    spent = {"shop_id": "ended", "currency": "CNY"}
+    rows += insert(
+        "spend",
+        [
+            spent | {"channel": channel, "spend_date": day, "amount_minor": amount}
+            for channel, day, amount in (("unknown", "2026-09-02", 50), ("unknown", "2026-10-03", 0), ("tv", "2026-10-03", 200))
+        ],
+    )
+    metrics, names = MetricSql(semantic_manifest), ("channel_spend", "roas", "acquisition_cost", "attributed_revenue")
+
+    def of_days(marts: Any, first: date, last: date) -> tuple[Any, ...]:
+        [row] = answers(marts, metrics.select(names, shop_id="ended", days=TimeRange(first, last)))
+        return tuple(row[name] for name in names)
+
+    with project.built(rows) as marts:
+        days = (
+            "select shop_date, channel, has_spend from fct_channel_days where shop_id = 'ended' and model = 'last' order by all"
+        )
+        counting = [(f"{day:%m-%d}", channel) for day, channel, has_spend in marts.execute(days).fetchall() if has_spend]
+        assert counting == [("09-02", "unknown"), ("10-02", "unknown"), ("10-03", "tv")]
+        assert of_days(marts, date(2026, 9, 1), date(2026, 9, 30)) == (50, 200 / 50, 50, 200)
+        # Nothing of the 400 that unknown brought is tv's, or was bought in October.
+        assert of_days(marts, date(2026, 10, 3), date(2026, 10, 31)) == (200, 0, None, 400)
+        assert of_days(marts, date(2026, 11, 1), date(2026, 11, 30)) == (None, None, None, 500)

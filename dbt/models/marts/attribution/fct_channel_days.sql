@@ -87,13 +87,21 @@ credited as (
 
 ),
 
-paid_channels as (
+-- No visit counts for an order that is paid later than attribution_lookback_days after it: what a channel brings after that was
+-- bought by no spend.
+paid_days as (
 
     select distinct
-        shop_id,
-        channel
-    from spend
-    where spend_minor > 0
+        places.shop_id,
+        places.channel,
+        places.shop_date
+    from places
+    inner join spend
+        on places.shop_id = spend.shop_id
+        and places.channel = spend.channel
+        and spend.spend_date <= places.shop_date
+        and places.shop_date <= {{ days_later('spend.spend_date', var('attribution_lookback_days')) }}
+    where spend.spend_minor > 0
 
 ),
 
@@ -111,7 +119,7 @@ joined as (
         cast(coalesce(credited.priced_millionths, 0) as double) / 1000000 as priced_orders,
         cast(case when credited.order_millionths > 0 then credited.net_minor else 0 end as decimal(38, 0)) as net_minor,
         spend.spend_minor,
-        paid_channels.channel is not null as has_spend
+        paid_days.channel is not null as has_spend
     from places
     inner join models on places.shop_id = models.shop_id
     left join credited
@@ -127,7 +135,10 @@ joined as (
         and places.channel = spend.channel
         and coalesce(places.campaign, '') = coalesce(spend.campaign, '')
         and places.sharer_id is null
-    left join paid_channels on places.shop_id = paid_channels.shop_id and places.channel = paid_channels.channel
+    left join paid_days
+        on places.shop_id = paid_days.shop_id
+        and places.channel = paid_days.channel
+        and places.shop_date = paid_days.shop_date
 
 )
 
