@@ -15,6 +15,9 @@ from models.lifetime.predicting import LEVEL, Future, Predicted, widening
 WEEK = 7.0
 HORIZON_DAYS = 365
 LEAST = 20  # customers who came back
+# In a shop's first days it is known who comes often and not yet how often: of simulated shops the forecast of the next 50 days
+# was 0.5 to 1.2 of what then happened after 7 to 14 days, and 0.9 to 1.2 of it after 28.
+LEAST_DAYS = 28
 MOST_FREQUENT = 7  # the last group of the calibration holds everybody who came back as often or more often
 
 
@@ -58,10 +61,13 @@ def shop_values(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of customers/values, for the ``horizon_days`` after ``as_of``, and of customers/value_parameters.
 
-    Raises NotIdentified without enough repeat purchases.
+    Raises NotIdentified without enough repeat purchases, and before the shop has sold for ``LEAST_DAYS``.
 
     An expected amount is null where the amounts do not tell the Gamma-Gamma parameters, or the customer's are unknown.
     """
+    known_days = (as_of - min(purchase.day for purchase in purchases)).days + 1
+    if known_days < LEAST_DAYS:
+        raise NotIdentified(f"{known_days} days of purchases; a forecast needs {LEAST_DAYS}")
     customers = summarise(purchases, as_of)
     times, future = customers.times, _future(customers, horizon_days)
     of_times, of_amounts = future.of_times, future.of_amounts

@@ -213,13 +213,26 @@ def test_without_repeat_purchases_nothing_is_claimed() -> None:
 
 @pytest.mark.parametrize("days", [1, 2])
 def test_the_first_days_of_a_shop_hold_nothing_out(days: int) -> None:
-    """Before, they were held against no day at all, of which the marts say that it cannot be: they were kept back."""
+    """They were held against no day at all, of which the marts say that it cannot be."""
     purchases = [
         Purchase(f"u:{n}", START + timedelta(days=day), 1000) for n in range(200) for day in range(days + 1 if n < 50 else 1)
     ]
-    assert shop_values("s", "CNY", purchases, START + timedelta(days=days))[0]
     with pytest.raises(NotIdentified, match="not one whole day"):
         calibration("s", purchases, START + timedelta(days=days))
+
+
+@pytest.mark.parametrize("days", [1, 3, 4, 27, 28])
+def test_a_year_is_not_forecast_from_the_first_days_of_a_shop(days: int) -> None:
+    """50 customers who come each day of a shop's first four were forecast to come on each day of a year."""
+    purchases = [
+        Purchase(f"u:{n}", START + timedelta(days=day), 1000) for n in range(200) for day in range(days if n < 50 else 1)
+    ]
+    as_of = START + timedelta(days=days - 1)
+    if days >= 28:
+        assert len(shop_values("s", "CNY", purchases, as_of)[0]) == 200
+        return
+    with pytest.raises(NotIdentified, match=f"^{days} days of purchases; a forecast needs 28$"):
+        shop_values("s", "CNY", purchases, as_of)
 
 
 def test_customers_who_never_leave_are_forecast_at_their_rate() -> None:
