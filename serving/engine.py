@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from confluent_kafka import Message
 
+from jishi.contract.ids import normal_id_or_none
 from jishi.kafka import KafkaCluster
 from jishi.paths import Paths
 from jishi.pseudonyms import Pseudonyms
@@ -195,7 +196,7 @@ class Engine:
 
     def why_not(self, item_id: str, request: Request, answer: Answer) -> WhyNot:
         """What keeps an item out of an answer that this engine has just given to the request."""
-        state = self.states.find(request.shop_id)
+        state, item_id = self.states.find(request.shop_id), normal_id_or_none(item_id) or item_id
         assert answer.workings is not None
         # The shelf of the answer: another release, with other numbers, may have come since.
         return why_not(item_id, self._completed(request, None), answer, answer.workings.shelf, state.catalogue)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 
+from jishi.contract.ids import normal_id_or_none
+
 MOST_ORDERS = 50_000  # of all shops of a process; the oldest go first
 MOST_OF_PERSON = 20
 JUST_PAID_S = 30 * 60
@@ -52,7 +54,7 @@ class LiveOrders:
     def just_paid(self, shop_id: str, order_id: str | None, persons: Iterable[str], now_ms: int) -> tuple[str, ...]:
         """Items of the order of that id, else of the latest order of one of ``persons`` within half an hour; else none."""
         with self._lock:
-            named = None if order_id is None else self._orders.get((shop_id, order_id))
+            named = None if order_id is None else self._orders.get((shop_id, normal_id_or_none(order_id) or order_id))
             if named is not None:
                 return named.items
             last = [theirs[-1] for person in persons if (theirs := self._of_person.get((shop_id, person)))]

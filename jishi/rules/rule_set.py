@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from jishi.contract.fields import MinorUnits
 from jishi.placements import Placement
-from jishi.rules.selection import ItemId, Selection, Value
+from jishi.rules.selection import NormalItemId, Selection, Value
 
 MOST_RULES = 200
 Outside = Literal["last", "out"]
@@ -92,7 +92,7 @@ class Pin(Scope):
     """An item stands at ``slot`` (from 1), if it may be shown at all; in a shorter list at the end."""
 
     kind: Literal["pin"] = "pin"
-    item_id: ItemId
+    item_id: NormalItemId
     slot: int = Field(ge=1, le=100)
 
 

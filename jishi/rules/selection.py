@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from jishi.contract.fields import MinorUnits
+from jishi.contract.ids import normal_id_or_none
 
 MOST_VALUES = 1_000
 ItemId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+# An item's id as events and the catalogue have it, however it is spelt; a text that is no id stays and names nothing.
+NormalItemId = Annotated[ItemId, AfterValidator(lambda text: normal_id_or_none(text) or text)]
 Value = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
@@ -22,7 +25,9 @@ class Selection(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    item_ids: tuple[ItemId, ...] = Field((), max_length=MOST_VALUES)
+    item_ids: Annotated[tuple[NormalItemId, ...], AfterValidator(lambda ids: tuple(dict.fromkeys(ids)))] = Field(
+        (), max_length=MOST_VALUES
+    )
     categories: tuple[Value, ...] = Field((), max_length=MOST_VALUES)
     brands: tuple[Value, ...] = Field((), max_length=MOST_VALUES)
     attributes: dict[Value, tuple[Value, ...]] = Field(default_factory=dict, max_length=50)

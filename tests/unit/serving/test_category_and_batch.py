@@ -38,6 +38,20 @@ def test_every_given_item_that_may_be_shown_comes_once_the_best_for_the_shopper_
     assert ids(plain) == ["i0", "i3", "i4", "i9", "newest", "too-new"]
 
 
+def test_items_are_known_however_their_ids_are_spelt(api: Any, shop: Any) -> None:
+    """Events have ids trimmed and in NFC; a page, or a rule, may have é as two characters, or a space behind an id."""
+    api.engine.states.of("a").apply(replace(shop.catalogue.items["i0"], item_id="caf\u00e9"))
+    page = ["cafe\u0301", " i3 ", "i4", "caf\u00e9", "i3"]
+    assert sorted(ids(post(api, ORDER, item_ids=page).json())) == ["caf\u00e9", "i3", "i4"]
+    rules = [
+        {"kind": "pin", "name": "first", "item_id": "cafe\u0301", "slot": 1, "placements": ["category"]},
+        {"kind": "hide", "name": "gone", "items": {"item_ids": ["i4 "]}},
+    ]
+    RuleVersions.of(api.engine.paths, "a").publish(rules_of({"rules": rules}), "mei", datetime(2026, 11, 30, tzinfo=UTC))
+    api.engine.watcher.look()
+    assert ids(post(api, ORDER, item_ids=page).json()) == ["caf\u00e9", "i3"]
+
+
 def test_rules_of_the_page_hold_and_pin_no_item_that_is_not_on_it(api: Any, shop: Any) -> None:
     scope = {"placements": ["category"], "page_categories": ["tea"]}
     rules = [

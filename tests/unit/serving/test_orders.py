@@ -69,6 +69,7 @@ def test_the_named_order_else_the_last_one_within_half_an_hour_was_just_paid() -
         orders.put(each)
     assert orders.just_paid("a", "o1", ["u:7"], AT_MS) == ("x",)
     assert orders.just_paid("a", "o1", [], AT_MS) == ("x",)  # a guest's
+    assert orders.just_paid("a", " o1 ", [], AT_MS) == ("x",), "events have ids trimmed"
     assert orders.just_paid("a", None, ["a:d", "u:7"], AT_MS + 6) == ("y",)
     assert orders.just_paid("a", "on-its-way", ["u:7"], AT_MS + 6) == ("y",)
     assert orders.just_paid("a", "o4", ["u:7"], AT_MS + 6) == ("y",)  # of another shop
