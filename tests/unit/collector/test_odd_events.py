@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -87,14 +86,13 @@ def test_an_odd_event_is_quarantined_alone(world: Any, viewed: Viewed, what: str
     assert world.post([viewed("later")]).json()["results"][0]["status"] == "accepted"
 
 
-def test_a_key_that_stands_twice_among_many_is_found_in_one_look() -> None:
-    """A page's key, which everybody can read, may send it: looking each key up among all others took minutes for a megabyte."""
-    text = b"{%s}" % b",".join(b'"k%d":1' % number for number in [*range(40_000), 39_999])
-    began = time.process_time()
+def test_a_key_that_stands_twice_among_many_is_named() -> None:
+    """A page's key, which everybody can read, may send it: looking each key up among all others took an hour for these."""
+    last = 499_999
+    text = b"{%s}" % b",".join(b'"k%d":1' % number for number in [*range(last + 1), last])
     _, refusal = read_event(text)
     assert refusal is not None
-    assert (refusal.reason, refusal.field) == ("duplicate_key", "k39999")
-    assert time.process_time() - began < 3
+    assert (refusal.reason, refusal.field) == ("duplicate_key", f"k{last}")
 
 
 @pytest.mark.parametrize(
