@@ -133,6 +133,7 @@ def read_export(files: Sequence[Path], mapping: ExportMapping) -> Export:
     number_of_row = 0
     whole_order: dict[tuple[str, str], str] = {}
     instants: dict[str | None, datetime | None] = {}
+    later = _may_change(mapping)
     for file in files:
         table = read_table(file, mapping.wanted, mapping.reading)
         export.read_as[file.name] = table.read_as
@@ -154,7 +155,7 @@ def read_export(files: Sequence[Path], mapping: ExportMapping) -> Export:
             if when not in instants:
                 instants[when] = mapping.instant(when)
             export_row = ExportRow(fields, row.cells, file.name, number_of_row, instants[when], row.problem, signs, after)
-            key = _key(export_row, column_of, (*_LATER, "quantity") if mapping.after_refunds else _LATER)
+            key = _key(export_row, column_of, later)
             in_this_file[key] += 1
             if _line_id(export_row, column_of) is not None and in_this_file[key] > 1:
                 export.left_out["the same line again"] += 1
@@ -323,6 +324,16 @@ def _is_total(row: TableRow, column_of: dict[str, str]) -> bool:
     word = unicodedata.normalize("NFKC", first).strip(" :：").lower()
     has_line = any(row.cells.get(column_of.get(name, "")) for name in ("item_id", "occurred_at"))
     return word in _TOTAL_WORDS and not has_line
+
+
+def _may_change(mapping: ExportMapping) -> tuple[str, ...]:
+    """Fields that another export may have otherwise: what was given back, a quantity less that, and the time of an order where
+    several columns may hold it (it was placed, and is paid on delivery).
+    """
+    quantity = ("quantity",) if mapping.after_refunds else ()
+    has_several_times = len(mapping.names_of("occurred_at")) > 1 and "order_id" in mapping.columns
+    # Of one order a row that takes back may be there twice, at two times.
+    return (*_LATER, *quantity, *(("occurred_at",) if has_several_times and mapping.cancellation is None else ()))
 
 
 def _key(row: ExportRow, column_of: dict[str, str], later: Sequence[str]) -> _Key:

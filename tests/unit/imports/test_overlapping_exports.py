@@ -109,6 +109,24 @@ def test_a_quantity_after_refunds_that_has_become_less_is_the_same_line(tmp_path
         assert money(imported(tmp_path, rules, *files)) == ({"9": 1300}, {"9": 350})
 
 
+def test_an_order_that_was_paid_between_two_exports_counts_once(tmp_path: Path) -> None:
+    """WooCommerce gives cash on delivery a paid date once the order is completed; Shopify none to one paid in part."""
+    january = (
+        "Order Number,Order Status,Order Date,Paid Date,SKU,Quantity,Item Cost\n"
+        "9,Processing,2026-01-30 10:00,,SOAP,2,3.50\n9,Processing,2026-01-30 10:00,,SOAP,2,3.50\n"
+    )
+    february = january.replace("10:00,,", "10:00,2026-02-02 09:00,").replace("Processing", "Completed")
+    for files in ((january, february), (february, january)):
+        [order] = imported(tmp_path, load_export_mapping("woocommerce"), *files)
+        assert money([order]) == ({"9": 1400}, {})
+    shopify = (
+        "Name,Financial Status,Paid at,Created at,Lineitem quantity,Lineitem price,Lineitem sku\n"
+        "#1,partially_paid,,2026-01-30 10:00:00 +0100,1,10.00,MUG\n#1,,,2026-01-30 10:00:00 +0100,1,25.00,TEE\n"
+    )
+    paid = shopify.replace("partially_paid,,", "paid,2026-02-02 09:00:00 +0100,")
+    assert money(imported(tmp_path, load_export_mapping("shopify"), shopify, paid)) == ({"#1": 3500}, {})
+
+
 @given(sums=st.lists(st.integers(0, 2000), min_size=1, max_size=5))
 def test_sums_that_grow_from_import_to_import_add_up_to_the_last(
     tmp_path_factory: pytest.TempPathFactory, sums: list[int]
