@@ -69,7 +69,7 @@ class DayByDay:
         link = self.full / "build.duckdb"
         link.unlink(missing_ok=True)
         link.symlink_to(work)
-        project, published = Project.of(self.full), newest(self.paths.var).marts
+        project, published = Project.read(self.full), newest(self.paths.var).marts
         names = [node["name"] for node in project.models]
         assert published is not None
         assert set(PUBLISHED) <= set(names)
