@@ -65,7 +65,9 @@ def record(var: Path, tables: TableRows) -> TableVersion:
         files = (PlannedFile(str(file), len(rows), file.stat().st_size),)
         write_plan(paths, Plan(schema.name, snapshots[schema.name], tuple(columns), files))
     base = latest.number if latest else None
-    version = TableVersion((base or 0) + 1, datetime.now(UTC), "a test", base, snapshots, dict.fromkeys(s.name for s in tables))
+    marts = latest.marts if latest else None
+    changes = dict.fromkeys(schema.name for schema in tables)
+    version = TableVersion((base or 0) + 1, datetime.now(UTC), "a test", base, snapshots, changes, marts)
     versions.commit(version)
     return version
 

@@ -18,7 +18,7 @@ from tests.integration.dbt.item_faults import ITEM_FAULTS
 from tests.integration.dbt.model_faults import MODEL_FAULTS, ModelFault
 from tests.integration.dbt.rebuilt import Project
 from tests.integration.dbt.row_faults import ROW_FAULTS, RowFault
-from tests.lake import newest, settings_in
+from tests.lake import newest, record, settings_in
 
 pytestmark = pytest.mark.integration
 ALL_MODEL_FAULTS = (*MODEL_FAULTS, *CUSTOMER_FAULTS, *DAY_FAULTS, *ITEM_FAULTS, *ATTRIBUTION_FAULTS)
@@ -55,7 +55,7 @@ def test_every_test_between_tables_stops_some_fault(project: Project) -> None:
 
 def test_a_stopped_build_publishes_nothing(paths: Paths, silver: Silver) -> None:
     orders = [row | {"paid_minor": row["paid_minor"] * 100} for row in silver.of(tables.SILVER_ORDERS)]
-    silver.publish(paths.var, {tables.SILVER_ORDERS: orders})
+    record(paths.var, silver.rows | {tables.SILVER_ORDERS: orders})
     with pytest.raises(marts.BuildFailed, match="orders_as_they_came_equal_their_lines"):
         marts.build(settings_in(paths.var), lambda line: None)
     assert newest(paths.var).marts is None
@@ -72,7 +72,7 @@ def test_a_fault_in_the_sql_stops_a_build_too(
         model.read_text().replace("{{ sum_minor('counted_minor') }}", "cast(max(counted_minor) as decimal(38, 0))")
     )
     monkeypatch.setattr(dbt, "DBT", copied)
-    silver.publish(paths.var)
+    record(paths.var, silver.rows)
     with pytest.raises(marts.BuildFailed, match="refunds_equal_days_and_orders"):
         marts.build(settings_in(paths.var), lambda line: None)
     assert newest(paths.var).marts is None
