@@ -256,3 +256,12 @@ def test_paper_shows_numbers_and_no_controls(browser: Browser, address: str) -> 
     assert person.page.is_visible(".tile .big >> nth=0")
     assert person.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     person.page.wait_for_function("document.querySelector('.chart').drawn.series[1]._stroke === '#000000'")
+
+
+def test_every_page_fits_on_paper(browser: Browser, address: str) -> None:
+    """718 pixels are A4 less margins of 10 mm. A table that scrolls in a window would lose its last columns on paper."""
+    person = reader(browser, address, 718, "en-GB", "light")
+    person.page.emulate_media(media="print")
+    for page in (name for name in PAGES if name != "now"):
+        person.open(page)
+        assert person.page.evaluate("document.documentElement.scrollWidth") <= 718, page
