@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
+import pytest
 
 from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.lake.plans import Plan, PlannedColumn, PlannedFile, write_plan
@@ -18,13 +20,27 @@ from jishi.lake.reading import LakeVersion, open_version
 from jishi.lake.rows import Rows
 from jishi.lake.versions import TableVersion, Versions
 from jishi.paths import Paths
-from jishi.settings import Settings
+from jishi.settings import Settings, get_settings
+from jishi.shops import Shop, Shops
 from jishi.tables import TableSchema
 
 TableRows = Mapping[TableSchema, Sequence[Mapping[str, Any]]]
 _TYPES = {"int32": "int", "int64": "long", "bool": "boolean", "instant": "timestamp", "floats": "list<float>"} | {
     **{"strings": "list<string>", "int64s": "list<long>"}
 }
+
+
+@contextmanager
+def platform_of_commands(var: Path, monkeypatch: pytest.MonkeyPatch, *shops: Shop) -> Iterator[Paths]:
+    """A platform with these shops, which commands find by JISHI_VAR while the block lasts."""
+    monkeypatch.setenv("JISHI_VAR", str(var))
+    get_settings.cache_clear()
+    paths = Paths.of(get_settings())
+    with Shops.edit(paths.shops_file) as registered:
+        for shop in shops:
+            registered.add(shop)
+    yield paths
+    get_settings.cache_clear()
 
 
 def settings_in(var: Path) -> Settings:

@@ -17,22 +17,17 @@ from jishi.fx_rates import load_rates
 from jishi.lake.query import open_lake
 from jishi.landing import LandingError
 from jishi.paths import Paths
-from jishi.settings import get_settings
-from jishi.shops import Shop, Shops
-from tests.lake import newest
+from jishi.shops import Shop
+from tests.lake import newest, platform_of_commands
 
 SHOP = "kissa"
 
 
 @pytest.fixture
 def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Paths]:
-    monkeypatch.setenv("JISHI_VAR", str(tmp_path / "var"))
-    get_settings.cache_clear()
-    paths = Paths.of(get_settings())
-    with Shops.edit(paths.shops_file) as shops:
-        shops.add(Shop(shop_id=SHOP, name="喫茶", time_zone="Asia/Tokyo", currency="JPY"))
-    yield paths
-    get_settings.cache_clear()
+    kissa = Shop(shop_id=SHOP, name="喫茶", time_zone="Asia/Tokyo", currency="JPY")
+    with platform_of_commands(tmp_path / "var", monkeypatch, kissa) as paths:
+        yield paths
 
 
 def run(*arguments: str | Path) -> Result:

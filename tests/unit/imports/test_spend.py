@@ -14,24 +14,21 @@ from typer.testing import CliRunner, Result
 from imports.__main__ import app
 from jishi.lake.query import open_lake
 from jishi.paths import Paths
-from jishi.settings import get_settings
-from jishi.shops import Shop, Shops
+from jishi.shops import Shop
 from jishi.tables import SILVER_SESSIONS
-from tests.lake import newest, publish
+from tests.lake import newest, platform_of_commands, publish
 
 SHOP = "kissa"
 
 
 @pytest.fixture
 def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Paths]:
-    monkeypatch.setenv("JISHI_VAR", str(tmp_path / "var"))
-    get_settings.cache_clear()
-    paths = Paths.of(get_settings())
-    with Shops.edit(paths.shops_file) as shops:
-        shops.add(Shop(shop_id=SHOP, name="喫茶", time_zone="Asia/Tokyo", currency="JPY"))
-        shops.add(Shop(shop_id="other", name="Other", currency="EUR"))
-    yield paths
-    get_settings.cache_clear()
+    kissa, other = (
+        Shop(shop_id=SHOP, name="喫茶", time_zone="Asia/Tokyo", currency="JPY"),
+        Shop(shop_id="other", name="Other", currency="EUR"),
+    )
+    with platform_of_commands(tmp_path / "var", monkeypatch, kissa, other) as paths:
+        yield paths
 
 
 def run(file: Path, *arguments: str, shop: str = SHOP) -> Result:

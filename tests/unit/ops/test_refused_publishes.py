@@ -16,24 +16,19 @@ from imports.__main__ import main as import_main
 from jishi.lake import release
 from jishi.lake.release import ClockBehind
 from jishi.paths import Paths
-from jishi.settings import get_settings
-from jishi.shops import Shop, Shops
+from jishi.shops import Shop
 from ops.cli.online_parity import online_parity
 from quality.parity import online_run
+from tests.lake import platform_of_commands
 
 REFUSAL = "silver.items was last written at 04:00:00 UTC and it is 03:00:00 by this machine's clock. Nothing was published"
 
 
 @pytest.fixture
 def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Paths]:
-    """A platform with one shop, which commands find by JISHI_VAR."""
-    monkeypatch.setenv("JISHI_VAR", str(tmp_path / "var"))
-    get_settings.cache_clear()
-    paths = Paths.of(get_settings())
-    with Shops.edit(paths.shops_file) as shops:
-        shops.add(Shop(shop_id="a", name="A"))
-    yield paths
-    get_settings.cache_clear()
+    """A platform with one shop."""
+    with platform_of_commands(tmp_path / "var", monkeypatch, Shop(shop_id="a", name="A")) as paths:
+        yield paths
 
 
 def refuse(*_: Any, **__: Any) -> None:
